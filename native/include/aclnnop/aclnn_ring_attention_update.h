@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CANN4J_ACLNNOP_ACLNN_RING_ATTENTION_UPDATE_H
+#define CANN4J_ACLNNOP_ACLNN_RING_ATTENTION_UPDATE_H
+
+#include "aclnn/aclnn_base.h"
+#include "aclnn_util.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Merges two partial attention results. Layouts SBH and TND; for TND
+// actualSeqQlenOptional is a device tensor of INT64 prefix sums with a leading 0.
+ACLNN_API aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(const aclTensor *prevAttnOut, const
+    aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum, const aclTensor *curAttnOut, const
+    aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum, const aclTensor
+    *actualSeqQlenOptional, char *inputLayoutOptional, const aclTensor *attnOutOut, const aclTensor
+    *softmaxMaxOut, const aclTensor *softmaxSumOut, uint64_t *workspaceSize, aclOpExecutor
+    **executor);
+ACLNN_API aclnnStatus aclnnRingAttentionUpdate(void *workspace, uint64_t workspaceSize,
+    aclOpExecutor *executor, aclrtStream stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
