@@ -10,29 +10,31 @@ extern "C" {
 #endif
 
 // Layouts BSH, SBH, BSND and BNSD.
-ACLNN_API aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(const aclTensor *query, const
-    aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor
-    *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional,
-    const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor
-    *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional,
+ACLNN_API aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(const aclTensor *query,
+    const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy,
+    const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional,
+    const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional,
+    const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional,
+    const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional,
     const aclIntArray *prefixOptional, double scaleValue, double keepProb, int64_t preTokens,
-    int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t
-    sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const
-    aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor);
+    int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut,
+    const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor);
 ACLNN_API aclnnStatus aclnnFlashAttentionScoreGrad(void *workspace, uint64_t workspaceSize,
     aclOpExecutor *executor, const aclrtStream stream);
 
 // Layout TND. The sequence arrays hold cumulative ends without a leading 0.
 ACLNN_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(const aclTensor *query,
-    const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor
-    *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional,
-    const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor
-    *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional,
-    const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray
-    *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t
-    nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, const
-    aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut,
-    uint64_t *workspaceSize, aclOpExecutor **executor);
+    const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy,
+    const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional,
+    const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional,
+    const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional,
+    const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional,
+    const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional,
+    const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb,
+    int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut,
+    const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor);
 ACLNN_API aclnnStatus aclnnFlashAttentionUnpaddingScoreGrad(void *workspace, uint64_t workspaceSize,
     aclOpExecutor *executor, const aclrtStream stream);
 

@@ -9,14 +9,14 @@
 extern "C" {
 #endif
 
-// Merges two partial attention results. Layouts SBH and TND; for TND
-// actualSeqQlenOptional is a device tensor of INT64 prefix sums with a leading 0.
-ACLNN_API aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(const aclTensor *prevAttnOut, const
-    aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum, const aclTensor *curAttnOut, const
-    aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum, const aclTensor
-    *actualSeqQlenOptional, char *inputLayoutOptional, const aclTensor *attnOutOut, const aclTensor
-    *softmaxMaxOut, const aclTensor *softmaxSumOut, uint64_t *workspaceSize, aclOpExecutor
-    **executor);
+// Merges two partial attention results. Layouts SBH and TND; for TND actualSeqQlenOptional is a
+// device tensor of INT64 prefix sums with a leading 0.
+ACLNN_API aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(const aclTensor *prevAttnOut,
+    const aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum, const aclTensor *curAttnOut,
+    const aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum,
+    const aclTensor *actualSeqQlenOptional, char *inputLayoutOptional, const aclTensor *attnOutOut,
+    const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, uint64_t *workspaceSize,
+    aclOpExecutor **executor);
 ACLNN_API aclnnStatus aclnnRingAttentionUpdate(void *workspace, uint64_t workspaceSize,
     aclOpExecutor *executor, aclrtStream stream);
 
