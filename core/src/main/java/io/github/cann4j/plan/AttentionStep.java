@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.plan;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * One step of a ring rank: the key/value rows that arrive for it, the kernel calls on them, and in
+ * backward the gradients of key/value rows that leave after them. Absent transfers are empty; both
+ * sides of a transfer agree on that, so no rank waits for a message that is not sent.
+ *
+ * @param index place among the rank's steps; 0 is the local step, which transfers nothing
+ * @param owner ring rank whose key/value rows the calls use
+ * @param calls kernel calls, empty when the rank needs none of the owner's rows
+ * @param kvSend rows sent so that the receiver has them in its step {@code index}
+ * @param kvReceive rows of {@code owner} received for the calls of this step (and, in a {@link
+ *     ExchangePattern#RING}, for the ranks after this one)
+ * @param gradientSend dk and dv of rows of {@code owner}, sent after the calls of this step. In a
+ *     {@code RING} they are the sum over all ranks the rows passed; rows that neither came in nor
+ *     were touched here are zero
+ * @param gradientReceive dk and dv received once the sender has finished its step {@code index}: in
+ *     a {@code DIRECT} exchange of this rank's own rows, in a {@code RING} of rows of the next
+ *     step's owner, after the last step of this rank's own rows
+ */
+public record AttentionStep(
+    int index,
+    int owner,
+    List<AttentionCall> calls,
+    Optional<Transfer> kvSend,
+    Optional<Transfer> kvReceive,
+    Optional<Transfer> gradientSend,
+    Optional<Transfer> gradientReceive) {
+  public AttentionStep {
+    calls = List.copyOf(calls);
+    Objects.requireNonNull(kvSend);
+    Objects.requireNonNull(kvReceive);
+    Objects.requireNonNull(gradientSend);
+    Objects.requireNonNull(gradientReceive);
+  }
+
+  /** Whether there is nothing to compute and nothing to transfer. */
+  public boolean isEmpty() {
+    return calls.isEmpty()
+        && kvSend.isEmpty()
+        && kvReceive.isEmpty()
+        && gradientSend.isEmpty()
+        && gradientReceive.isEmpty();
+  }
+
+  /** Allowed (query, key) pairs per head of this step. */
+  public long pairs() {
+    return calls.stream().mapToLong(AttentionCall::pairs).sum();
+  }
+}

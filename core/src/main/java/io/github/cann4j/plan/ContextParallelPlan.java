@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.plan;
+
+import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.packing.TokenType;
+import java.lang.foreign.MemorySegment;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * How causal attention over one packed sequence is spread over context-parallel ranks: which rows a
+ * rank holds, which kernel calls it makes and which rows travel. Computed once per batch, the same
+ * on every rank, carried out by the executors in {@code io.github.cann4j.attention}.
+ *
+ * <p>A query row attends to the rows of its document up to itself; every such (query, key) pair is
+ * in exactly one call of one ring rank, and no other pair is. Padding rows are in no call and no
+ * transfer that a {@link ExchangePattern#DIRECT} exchange makes.
+ *
+ * <p>Three orders of rows occur: <em>global</em> (the packed sequence), a <em>ring rank's local
+ * order</em> (its chunks end to end; what steps are counted in) and a <em>CP rank's local
+ * order</em>: the ring rank's local rows cut into {@code ulyssesDegree} equal consecutive pieces.
+ * With a Ulysses degree of 1 the last two are the same.
+ *
+ * <p>Immutable and thread-safe. Steps are derived when first asked for, per ring rank, and kept.
+ * Arrays returned are copies.
+ */
+public final class ContextParallelPlan {
+  private final PackedSequence sequence;
+  private final CpGrid grid;
+  private final Sharding sharding;
+  private final ExchangePattern pattern;
+  private final int maxSequencesPerCall;
+  private final long maxPairsPerCall;
+  private final ShardLayout layout;
+  private final StepPlanner planner;
+  private final Triangle triangle;
+  private final AtomicReferenceArray<List<AttentionStep>> steps;
+  private volatile byte[] contentHash;
+
+  private ContextParallelPlan(Builder builder, ShardLayout layout) {
+    sequence = builder.sequence;
+    grid = builder.grid;
+    sharding = builder.sharding;
+    pattern = builder.pattern;
+    maxSequencesPerCall = builder.maxSequencesPerCall;
+    maxPairsPerCall = builder.maxPairsPerCall;
+    this.layout = layout;
+    planner = new StepPlanner(sequence, layout, pattern, maxSequencesPerCall, maxPairsPerCall);
+    triangle = new Triangle(sequence);
+    steps = new AtomicReferenceArray<>(grid.ringDegree());
+  }
+
+  /** Starts a plan for a sequence on a grid. */
+  public static Builder builder(PackedSequence sequence, CpGrid grid) {
+    return new Builder(sequence, grid);
+  }
+
+  public PackedSequence sequence() {
+    return sequence;
+  }
+
+  public CpGrid grid() {
+    return grid;
+  }
+
+  public Sharding sharding() {
+    return sharding;
+  }
+
+  public ExchangePattern pattern() {
+    return pattern;
+  }
+
+  /** Most segments that a call has. */
+  public int maxSequencesPerCall() {
+    return maxSequencesPerCall;
+  }
+
+  /** Most (query, key) pairs per head that a call has. */
+  public long maxPairsPerCall() {
+    return maxPairsPerCall;
+  }
+
+  /** Rows of each CP rank, padding included. */
+  public long localRows() {
+    return sequence.length() / grid.size();
+  }
+
+  /** Rows of a ring rank, padding included; the same for all. */
+  public long ringRows(int ringRank) {
+    return layout.rows(ringRank);
+  }
+
+  /** Rows of a ring rank before padding, a prefix of its local rows. */
+  public long validRingRows(int ringRank) {
+    return layout.rowsBefore(ringRank, sequence.validLength());
+  }
+
+  /** Global rows of a ring rank in its local order; ranges ascend and do not touch. */
+  public List<RowRange> ringShard(int ringRank) {
+    return layout.global(ringRank, new RowRange(0, layout.rows(ringRank)));
+  }
+
+  /** Global rows of a CP rank in its local order; ranges ascend and do not touch. */
+  public List<RowRange> shard(int cpRank) {
+    long begin = grid.ulyssesRank(cpRank) * localRows();
+    return layout.global(grid.ringRank(cpRank), new RowRange(begin, begin + localRows()));
+  }
+
+  /**
+   * Maps rank-major positions (the local rows of CP rank 0, then those of rank 1, ...) to global
+   * rows.
+   */
+  public long[] permutation() {
+    long[] permutation = new long[(int) sequence.length()];
+    int position = 0;
+    for (int rank = 0; rank < grid.size(); rank++) {
+      for (RowRange rows : shard(rank)) {
+        for (long row = rows.begin(); row < rows.end(); row++) {
+          permutation[position++] = row;
+        }
+      }
+    }
+    return permutation;
+  }
+
+  /** Maps global rows to rank-major positions; see {@link #permutation()}. */
+  public long[] inversePermutation() {
+    long[] permutation = permutation();
+    long[] inverse = new long[permutation.length];
+    for (int position = 0; position < inverse.length; position++) {
+      inverse[(int) permutation[position]] = position;
+    }
+    return inverse;
+  }
+
+  /**
+   * Position ids of a CP rank's rows, in local order.
+   *
+   * @param reset whether they restart at 0 in each document of {@link #sequence()}. Where attention
+   *     is not reset but positions are, plan on {@link PackedSequence#asOneDocument()} and {@link
+   *     #gather(long[], int) gather} the position ids of the documents
+   */
+  public long[] positionIds(int cpRank, boolean reset) {
+    long[] ids = new long[(int) localRows()];
+    int offset = 0;
+    for (RowRange rows : shard(cpRank)) {
+      sequence.positionIds(reset, rows.begin(), rows.end(), ids, offset);
+      offset += (int) rows.length();
+    }
+    return ids;
+  }
+
+  /**
+   * Labels of a CP rank's rows, in local order: the next token of the same document, also where
+   * that row is on another rank, and {@link PackedSequence#IGNORE_LABEL} in a document's last row
+   * and in padding.
+   *
+   * @param tokens the whole sequence's token ids in global order
+   */
+  public long[] labels(int cpRank, MemorySegment tokens, TokenType type) {
+    long[] labels = new long[(int) localRows()];
+    int offset = 0;
+    for (RowRange rows : shard(cpRank)) {
+      sequence.labels(
+          tokens, type, PackedSequence.IGNORE_LABEL, rows.begin(), rows.end(), labels, offset);
+      offset += (int) rows.length();
+    }
+    return labels;
+  }
+
+  /** Loss weights of a CP rank's rows, in local order; see {@link PackedSequence#lossWeights()}. */
+  public float[] lossWeights(int cpRank) {
+    float[] weights = new float[(int) localRows()];
+    int offset = 0;
+    for (RowRange rows : shard(cpRank)) {
+      sequence.lossWeights(rows.begin(), rows.end(), weights, offset);
+      offset += (int) rows.length();
+    }
+    return weights;
+  }
+
+  /** A CP rank's part of one value per global row, in local order. */
+  public long[] gather(long[] global, int cpRank) {
+    long[] local = new long[(int) localRows()];
+    gather(MemorySegment.ofArray(global), Long.BYTES, cpRank, MemorySegment.ofArray(local));
+    return local;
+  }
+
+  /** A CP rank's part of one value per global row, in local order. */
+  public float[] gather(float[] global, int cpRank) {
+    float[] local = new float[(int) localRows()];
+    gather(MemorySegment.ofArray(global), Float.BYTES, cpRank, MemorySegment.ofArray(local));
+    return local;
+  }
+
+  /**
+   * Copies a CP rank's rows out of the whole sequence.
+   *
+   * @param global host memory of {@code sequence().length()} rows of {@code bytesPerRow}
+   * @param local host memory of {@link #localRows()} such rows, filled in local order
+   * @throws IllegalArgumentException if a segment has another size
+   */
+  public void gather(MemorySegment global, long bytesPerRow, int cpRank, MemorySegment local) {
+    checkSizes(global, bytesPerRow, local);
+    long offset = 0;
+    for (RowRange rows : shard(cpRank)) {
+      long bytes = rows.length() * bytesPerRow;
+      MemorySegment.copy(global, rows.begin() * bytesPerRow, local, offset, bytes);
+      offset += bytes;
+    }
+  }
+
+  /** Copies a CP rank's rows to their places in the whole sequence: the inverse of gather. */
+  public void scatter(MemorySegment local, long bytesPerRow, int cpRank, MemorySegment global) {
+    checkSizes(global, bytesPerRow, local);
+    long offset = 0;
+    for (RowRange rows : shard(cpRank)) {
+      long bytes = rows.length() * bytesPerRow;
+      MemorySegment.copy(local, offset, global, rows.begin() * bytesPerRow, bytes);
+      offset += bytes;
+    }
+  }
+
+  private void checkSizes(MemorySegment global, long bytesPerRow, MemorySegment local) {
+    if (bytesPerRow < 1
+        || global.byteSize() != sequence.length() * bytesPerRow
+        || local.byteSize() != localRows() * bytesPerRow) {
+      throw new IllegalArgumentException(
+          "rows of "
+              + bytesPerRow
+              + " bytes need "
+              + sequence.length() * bytesPerRow
+              + " bytes for the sequence and "
+              + localRows() * bytesPerRow
+              + " for a rank, but the segments have "
+              + global.byteSize()
+              + " and "
+              + local.byteSize());
+    }
+  }
+
+  /** Allowed (query, key) pairs per head whose query row a ring rank holds. */
+  public long work(int ringRank) {
+    long pairs = 0;
+    for (int c = 0; c < layout.chunks(ringRank); c++) {
+      pairs += triangle.pairs(layout.chunkBegin(ringRank, c), layout.chunkEnd(ringRank, c));
+    }
+    return pairs;
+  }
+
+  /** Allowed (query, key) pairs per head of the whole sequence. */
+  public long totalWork() {
+    return triangle.total();
+  }
+
+  /**
+   * The steps of a ring rank. There are {@code ringDegree} of them, step i at index i, also where
+   * one {@link AttentionStep#isEmpty() has nothing to do}; step 0 is the local one.
+   */
+  public List<AttentionStep> steps(int ringRank) {
+    Objects.checkIndex(ringRank, grid.ringDegree());
+    List<AttentionStep> known = steps.get(ringRank);
+    if (known != null) {
+      return known;
+    }
+    steps.compareAndSet(ringRank, null, planner.steps(ringRank));
+    return steps.get(ringRank);
+  }
+
+  /** Key/value rows that a ring rank sends in one forward pass; backward sends them again. */
+  public long forwardRowsSent(int ringRank) {
+    return steps(ringRank).stream()
+        .flatMap(step -> step.kvSend().stream())
+        .mapToLong(transfer -> transfer.rows().length())
+        .sum();
+  }
+
+  /** Rows of key/value gradients that a ring rank sends in one backward pass. */
+  public long gradientRowsSent(int ringRank) {
+    return steps(ringRank).stream()
+        .flatMap(step -> step.gradientSend().stream())
+        .mapToLong(transfer -> transfer.rows().length())
+        .sum();
+  }
+
+  /**
+   * Bytes that a ring rank sends to other ring ranks in one forward pass.
+   *
+   * @param kvBytesPerRow bytes of one row of keys and values together: (D + Dv) * heads * element
+   *     size
+   */
+  public long forwardBytesSent(int ringRank, long kvBytesPerRow) {
+    return Math.multiplyExact(forwardRowsSent(ringRank), kvBytesPerRow);
+  }
+
+  /**
+   * Bytes that a ring rank sends to other ring ranks in one backward pass: keys and values again,
+   * and their gradients.
+   *
+   * @param gradientBytesPerRow bytes of one row of dk and dv together, in the type they travel in
+   */
+  public long backwardBytesSent(int ringRank, long kvBytesPerRow, long gradientBytesPerRow) {
+    return Math.addExact(
+        forwardBytesSent(ringRank, kvBytesPerRow),
+        Math.multiplyExact(gradientRowsSent(ringRank), gradientBytesPerRow));
+  }
+
+  /** Most key/value rows that a ring rank receives in a step: the size of a receive buffer. */
+  public long maxKvReceiveRows(int ringRank) {
+    return steps(ringRank).stream()
+        .flatMap(step -> step.kvReceive().stream())
+        .mapToLong(transfer -> transfer.rows().length())
+        .max()
+        .orElse(0);
+  }
+
+  /** Most gradient rows that a ring rank sends or receives in a step. */
+  public long maxGradientRows(int ringRank) {
+    return steps(ringRank).stream()
+        .mapToLong(
+            step ->
+                Math.max(
+                    step.gradientSend().map(t -> t.rows().length()).orElse(0L),
+                    step.gradientReceive().map(t -> t.rows().length()).orElse(0L)))
+        .max()
+        .orElse(0);
+  }
+
+  /**
+   * SHA-256 over everything that must agree on all ranks: documents, padding, grid, sharding,
+   * pattern and limits; 32 bytes.
+   */
+  public byte[] contentHash() {
+    byte[] hash = contentHash;
+    if (hash == null) {
+      hash = PlanHash.of(this);
+      contentHash = hash;
+    }
+    return hash.clone();
+  }
+
+  @Override
+  public String toString() {
+    return "ContextParallelPlan["
+        + sequence
+        + ", "
+        + grid
+        + ", "
+        + sharding
+        + ", "
+        + pattern
+        + ", hash="
+        + HexFormat.of().formatHex(contentHash(), 0, 6)
+        + "]";
+  }
+
+  /** Collects the options of a plan. Not thread-safe. */
+  public static final class Builder {
+    private final PackedSequence sequence;
+    private final CpGrid grid;
+    private Sharding sharding = Sharding.ZIGZAG;
+    private ExchangePattern pattern = ExchangePattern.DIRECT;
+    private int maxSequencesPerCall = 2048;
+    private long maxPairsPerCall = Long.MAX_VALUE;
+    private List<List<RowRange>> ringShards;
+
+    private Builder(PackedSequence sequence, CpGrid grid) {
+      this.sequence = Objects.requireNonNull(sequence, "sequence");
+      this.grid = Objects.requireNonNull(grid, "grid");
+    }
+
+    /** Which rows a rank holds; {@link Sharding#ZIGZAG} if not said. */
+    public Builder sharding(Sharding sharding) {
+      this.sharding = Objects.requireNonNull(sharding, "sharding");
+      return this;
+    }
+
+    /** How rows travel; {@link ExchangePattern#DIRECT} if not said. */
+    public Builder pattern(ExchangePattern pattern) {
+      this.pattern = Objects.requireNonNull(pattern, "pattern");
+      return this;
+    }
+
+    /** Most segments of a kernel call; 2048, CANN's limit, if not said. */
+    public Builder maxSequencesPerCall(int maxSequencesPerCall) {
+      this.maxSequencesPerCall = maxSequencesPerCall;
+      return this;
+    }
+
+    /** Most (query, key) pairs per head of a kernel call; no limit if not said. */
+    public Builder maxPairsPerCall(long maxPairsPerCall) {
+      this.maxPairsPerCall = maxPairsPerCall;
+      return this;
+    }
+
+    /** Any layout with equal row counts; overrides the sharding's. */
+    Builder ringShards(List<List<RowRange>> ringShards) {
+      this.ringShards = ringShards;
+      return this;
+    }
+
+    /**
+     * Makes the plan.
+     *
+     * @throws IllegalArgumentException if the CP size does not divide the sequence length, or a
+     *     limit cannot be kept
+     */
+    public ContextParallelPlan build() {
+      if (sequence.length() % grid.size() != 0) {
+        throw new IllegalArgumentException(
+            "sequence length "
+                + sequence.length()
+                + " is not divisible by the context-parallel size "
+                + grid.size()
+                + " (ring "
+                + grid.ringDegree()
+                + " x Ulysses "
+                + grid.ulyssesDegree()
+                + "); pad the sequence to "
+                + Math.ceilDiv(sequence.length(), grid.size()) * grid.size()
+                + " rows or choose a size that divides it");
+      }
+      if (maxSequencesPerCall < 1) {
+        throw new IllegalArgumentException(
+            "sequences per call must be at least 1, not " + maxSequencesPerCall);
+      }
+      long ringRows = sequence.length() / grid.ringDegree();
+      // A query row is never split, and it has at most this many keys in one call.
+      long widestRow = Math.min(ringRows, sequence.longestDocument());
+      if (maxPairsPerCall < Math.max(1, widestRow)) {
+        throw new IllegalArgumentException(
+            "at most "
+                + maxPairsPerCall
+                + " pairs per call cannot be kept: one query row alone may have "
+                + Math.max(1, widestRow)
+                + " keys on a ring rank (longest document "
+                + sequence.longestDocument()
+                + ", "
+                + ringRows
+                + " rows per ring rank); raise the limit to at least that");
+      }
+      return new ContextParallelPlan(
+          this,
+          ringShards == null
+              ? ShardLayout.of(sharding, sequence.length(), grid.ringDegree())
+              : ShardLayout.of(ringShards));
+    }
+  }
+}
