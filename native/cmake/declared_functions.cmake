@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# declared_functions(<variable> <include dir>): the names of all functions that the headers declare.
+function(declared_functions variable include_dir)
+  file(GLOB headers ${include_dir}/*/*.h)
+  set(names)
+  foreach(header IN LISTS headers)
+    file(READ ${header} text)
+    string(REGEX MATCHALL "(ACL_FUNC_VISIBILITY|ACLNN_API|HCCL_FUNC_VISIBILITY)[ \n][^(;]*\\("
+           declarations "${text}")
+    foreach(declaration IN LISTS declarations)
+      if(declaration MATCHES "__attribute__")
+        continue()
+      endif()
+      string(REGEX REPLACE ".*[ *\n]([A-Za-z0-9_]+)\\($" "\\1" name "${declaration}")
+      list(APPEND names ${name})
+    endforeach()
+  endforeach()
+  list(SORT names)
+  set(${variable} ${names} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "acl/acl_base.h"
+
+namespace cann4j {
+
+// Device addresses lie in ranges without access rights; the memory behind them is mapped at this
+// constant distance, so only code that translates can touch it.
+inline constexpr uintptr_t kDeviceToHost = uintptr_t{1} << 40;
+
+// Translates a device address into one that kernels may use. Checks nothing.
+inline void* toHost(const void* devicePtr) {
+  return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(devicePtr) + kDeviceToHost);
+}
+
+template <class T>
+T* toHostAs(const void* devicePtr) {
+  return static_cast<T*>(toHost(devicePtr));
+}
+
+// Whether the bytes lie wholly inside ONE live allocation.
+bool isDeviceRange(const void* p, size_t bytes);
+
+// The device whose address range p is in, allocated or not; -1 if not device memory.
+int deviceOf(const void* p);
+
+// Whether p is inside the mapping behind device memory, which no caller may hand over.
+bool isBackingMemory(const void* p);
+
+// Rounded up to 32 bytes plus `extra`; aligned to 64 bytes.
+aclError allocateDevice(int device, size_t size, size_t extra, void** devicePtr);
+aclError freeDevice(void* devicePtr);
+void deviceMemoryInfo(int device, size_t* free, size_t* total);
+
+aclError allocatePinned(size_t size, void** hostPtr);
+aclError freePinned(void* hostPtr);
+bool isPinnedRange(const void* p, size_t bytes);
+
+// Copies and fills of host addresses, spread over the pool when large.
+void copyBytes(void* dst, const void* src, size_t bytes);
+void fillBytes(void* dst, int value, size_t bytes);
+
+}  // namespace cann4j

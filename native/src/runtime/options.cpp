@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "error.hpp"
+
+namespace cann4j {
+namespace {
+
+constexpr int kMaxDevices = 64;
+constexpr int kMaxThreads = 1024;
+
+bool parseNumber(const char* text, uint64_t low, uint64_t high, bool withUnit, uint64_t* value) {
+  if (*text < '0' || *text > '9') {
+    return false;
+  }
+  char* end = nullptr;
+  errno = 0;
+  uint64_t number = std::strtoull(text, &end, 10);
+  if (errno != 0) {
+    return false;
+  }
+  if (withUnit && *end != '\0') {
+    const char* units = "KMG";
+    const char* unit = std::strchr(units, *end & ~0x20);
+    if (unit == nullptr) {
+      return false;
+    }
+    const int shift = 10 * static_cast<int>(unit - units + 1);
+    if (number > (UINT64_MAX >> shift)) {
+      return false;
+    }
+    number <<= shift;
+    ++end;
+  }
+  if (*end != '\0' || number < low || number > high) {
+    return false;
+  }
+  *value = number;
+  return true;
+}
+
+class Reader {
+ public:
+  explicit Reader(Options& options) : options_(options) {}
+
+  uint64_t number(const char* name, uint64_t fallback, uint64_t low, uint64_t high,
+                  bool withUnit = false) {
+    const char* text = std::getenv(name);
+    if (text == nullptr || *text == '\0') {
+      return fallback;
+    }
+    uint64_t value = fallback;
+    if (!parseNumber(text, low, high, withUnit, &value)) {
+      refuse(name, text, "a number from " + std::to_string(low) + " to " + std::to_string(high) +
+                             (withUnit ? ", K, M or G may follow" : ""));
+    }
+    return value;
+  }
+
+  bool flag(const char* name) { return number(name, 0, 0, 1) == 1; }
+
+  void schedule() {
+    const char* name = "CANN4J_CPU_SCHEDULE";
+    const char* text = std::getenv(name);
+    if (text == nullptr || *text == '\0' || std::strcmp(text, "fifo") == 0) {
+      return;
+    }
+    const char* prefix = "random:";
+    const size_t length = std::strlen(prefix);
+    options_.randomSchedule =
+        std::strncmp(text, prefix, length) == 0 &&
+        parseNumber(text + length, 0, UINT64_MAX, false, &options_.scheduleSeed);
+    if (!options_.randomSchedule) {
+      refuse(name, text, "fifo or random:SEED with a number as seed");
+    }
+  }
+
+ private:
+  void refuse(const char* name, const char* text, const std::string& expected) {
+    if (!options_.error.empty()) {
+      options_.error += "; ";
+    }
+    options_.error += std::string(name) + "=" + text + " is not " + expected;
+  }
+
+  Options& options_;
+};
+
+Options readOptions() {
+  Options options;
+  Reader reader(options);
+  const unsigned processors = std::thread::hardware_concurrency();
+  options.devices = static_cast<int>(reader.number("CANN4J_CPU_DEVICES", 8, 1, kMaxDevices));
+  options.threads = static_cast<int>(
+      reader.number("CANN4J_CPU_THREADS", processors == 0 ? 1 : processors, 1, kMaxThreads));
+  options.deviceMemory = reader.number("CANN4J_CPU_DEVICE_MEMORY", options.deviceMemory,
+                                       uint64_t{1} << 20, uint64_t{512} << 30, true);
+  options.debug = reader.flag("CANN4J_CPU_DEBUG");
+  options.strict = reader.flag("CANN4J_CPU_STRICT");
+  reader.schedule();
+  return options;
+}
+
+}  // namespace
+
+const Options& options() {
+  static const Options& instance = *new Options(readOptions());
+  return instance;
+}
+
+aclError checkOptions() {
+  const std::string& error = options().error;
+  return error.empty() ? ACL_SUCCESS : fail(ACL_ERROR_INVALID_PARAM, "%s", error.c_str());
+}
+
+}  // namespace cann4j

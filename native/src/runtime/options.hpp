@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "acl/acl_base.h"
+
+namespace cann4j {
+
+// The environment, read once.
+struct Options {
+  int devices = 8;                              // CANN4J_CPU_DEVICES
+  int threads = 1;                              // CANN4J_CPU_THREADS, default: all processors
+  uint64_t deviceMemory = uint64_t{32} << 30;   // CANN4J_CPU_DEVICE_MEMORY, bytes or with K, M, G
+  bool debug = false;                           // CANN4J_CPU_DEBUG: undefined memory holds 0xFF bytes
+  bool strict = false;                          // CANN4J_CPU_STRICT: views must be 32-byte aligned
+  bool randomSchedule = false;                  // CANN4J_CPU_SCHEDULE=random:SEED
+  uint64_t scheduleSeed = 0;
+  std::string error;                            // what is wrong with them, empty if nothing
+};
+
+const Options& options();
+
+// ACL_ERROR_INVALID_PARAM, with words, if an environment variable has a value that makes no sense.
+aclError checkOptions();
+
+}  // namespace cann4j

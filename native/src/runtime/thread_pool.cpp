@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "thread_pool.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "options.hpp"
+
+namespace cann4j {
+namespace {
+
+struct Loop {
+  explicit Loop(int64_t indices) : count(indices) {}
+
+  // Helpers that come late find no index left and never touch the body.
+  void run(const std::function<void(int64_t)>& body) {
+    int64_t done = 0;
+    for (int64_t index = next.fetch_add(1); index < count; index = next.fetch_add(1)) {
+      try {
+        body(index);
+      } catch (...) {
+        std::lock_guard lock(mutex);
+        if (!failure) {
+          failure = std::current_exception();
+        }
+      }
+      ++done;
+    }
+    if (done == 0) {
+      return;
+    }
+    std::lock_guard lock(mutex);
+    completed += done;
+    if (completed == count) {
+      finished.notify_all();
+    }
+  }
+
+  void wait() {
+    std::unique_lock lock(mutex);
+    finished.wait(lock, [this] { return completed == count; });
+    if (failure) {
+      std::rethrow_exception(failure);
+    }
+  }
+
+  const int64_t count;
+  std::atomic<int64_t> next{0};
+  std::mutex mutex;
+  std::condition_variable finished;
+  int64_t completed = 0;
+  std::exception_ptr failure;
+};
+
+}  // namespace
+
+ThreadPool& ThreadPool::instance() {
+  static ThreadPool& pool = *new ThreadPool(options().threads);
+  return pool;
+}
+
+ThreadPool::ThreadPool(int threads) : threads_(threads) {
+  for (int i = 0; i < threads; ++i) {
+    std::thread([this] { work(); }).detach();
+  }
+}
+
+void ThreadPool::post(std::function<void()> job) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  available_.notify_one();
+}
+
+// Ahead of everything else: kernels under way finish before new ones start.
+void ThreadPool::postFirst(int copies, const std::function<void()>& job) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.insert(jobs_.begin(), static_cast<size_t>(copies), job);
+  }
+  if (copies == 1) {
+    available_.notify_one();
+  } else {
+    available_.notify_all();
+  }
+}
+
+void ThreadPool::work() {
+  for (;;) {
+    std::function<void()> job;
+    {
+      std::unique_lock lock(mutex_);
+      available_.wait(lock, [this] { return !jobs_.empty(); });
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    job();
+  }
+}
+
+void ThreadPool::parallelFor(int64_t count, const std::function<void(int64_t)>& body) {
+  if (count <= 0) {
+    return;
+  }
+  if (count == 1 || threads_ == 1) {
+    for (int64_t index = 0; index < count; ++index) {
+      body(index);
+    }
+    return;
+  }
+  auto loop = std::make_shared<Loop>(count);
+  const int helpers = static_cast<int>(std::min<int64_t>(count, threads_) - 1);
+  postFirst(helpers, [loop, &body] { loop->run(body); });
+  loop->run(body);
+  loop->wait();
+}
+
+void ThreadPool::postAfter(std::chrono::microseconds delay, std::function<void()> job) {
+  std::lock_guard lock(timerMutex_);
+  if (!timerStarted_) {
+    timerStarted_ = true;
+    std::thread([this] { keepTime(); }).detach();
+  }
+  delayed_.emplace(Clock::now() + delay, std::move(job));
+  timerChanged_.notify_one();
+}
+
+void ThreadPool::keepTime() {
+  std::unique_lock lock(timerMutex_);
+  for (;;) {
+    if (delayed_.empty()) {
+      timerChanged_.wait(lock);
+      continue;
+    }
+    const auto next = delayed_.begin();
+    const auto due = next->first;
+    if (due > Clock::now()) {
+      timerChanged_.wait_until(lock, due);
+      continue;
+    }
+    auto job = std::move(next->second);
+    delayed_.erase(next);
+    lock.unlock();
+    post(std::move(job));
+    lock.lock();
+  }
+}
+
+}  // namespace cann4j
