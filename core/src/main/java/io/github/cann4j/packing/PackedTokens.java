@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.packing;
+
+import java.lang.foreign.MemorySegment;
+
+/** A packed sequence with its token ids. Immutable and thread-safe. */
+public final class PackedTokens {
+  private final PackedSequence sequence;
+  private final int[] tokens;
+
+  PackedTokens(PackedSequence sequence, int[] tokens) {
+    if (tokens.length != sequence.length()) {
+      throw new IllegalArgumentException(
+          tokens.length + " tokens for a sequence of " + sequence.length() + " rows");
+    }
+    this.sequence = sequence;
+    this.tokens = tokens;
+  }
+
+  /**
+   * A sequence with its tokens.
+   *
+   * @param tokens one id per row, padding included; copied
+   * @throws IllegalArgumentException if there is not one token per row
+   */
+  public static PackedTokens of(PackedSequence sequence, int[] tokens) {
+    return new PackedTokens(sequence, tokens.clone());
+  }
+
+  public PackedSequence sequence() {
+    return sequence;
+  }
+
+  /** Token ids of all rows; a copy. */
+  public int[] tokens() {
+    return tokens.clone();
+  }
+
+  /** Token ids of all rows as {@link TokenType#INT32}; a read-only view. */
+  public MemorySegment segment() {
+    return MemorySegment.ofArray(tokens).asReadOnly();
+  }
+
+  /** Labels of all rows, see {@link PackedSequence#labels(MemorySegment, TokenType)}. */
+  public long[] labels() {
+    return sequence.labels(segment(), TokenType.INT32);
+  }
+
+  @Override
+  public String toString() {
+    return "PackedTokens[" + sequence + "]";
+  }
+}
