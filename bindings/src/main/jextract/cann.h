@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that regenerate.sh binds; includes.txt says which of its symbols come out.
+#include "acl/acl.h"
+#include "aclnn/aclnn_base.h"
+#include "aclnnop/aclnn_add.h"
+#include "aclnnop/aclnn_cast.h"
+#include "aclnnop/aclnn_copy.h"
+#include "aclnnop/aclnn_div.h"
+#include "aclnnop/aclnn_exp.h"
+#include "aclnnop/aclnn_flash_attention_score.h"
+#include "aclnnop/aclnn_flash_attention_score_grad.h"
+#include "aclnnop/aclnn_maximum.h"
+#include "aclnnop/aclnn_mul.h"
+#include "aclnnop/aclnn_permute.h"
+#include "aclnnop/aclnn_ring_attention_update.h"
+#include "aclnnop/aclnn_sub.h"
+#include "aclnnop/aclnn_zero.h"
+#include "hccl/hccl.h"
