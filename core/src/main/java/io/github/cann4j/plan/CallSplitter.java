@@ -45,7 +45,7 @@ final class CallSplitter {
   /** Adds a dense rectangle. */
   void addDense(RowRange q, RowRange kv) {
     close();
-    long rowsPerCall = Math.max(1, maxPairs / kv.length());
+    long rowsPerCall = Math.clamp(maxPairs / kv.length(), 1, q.length());
     for (long begin = q.begin(); begin < q.end(); begin += rowsPerCall) {
       long end = Math.min(q.end(), begin + rowsPerCall);
       calls.add(AttentionCall.dense(new RowRange(begin, end), kv));

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.plan;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.cann4j.packing.PackedSequence;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/** Checks a plan row by row against the definition of causal attention within documents. */
+final class PlanCheck {
+  private final ContextParallelPlan plan;
+  private final PackedSequence sequence;
+  private final int ranks;
+  private final int length;
+  // [ring rank][local row] -> global row
+  private final int[][] globalRow;
+  // [query rank][key owner][owner's local row]: how many queries attend to the row
+  private final int[][][] demand;
+
+  PlanCheck(ContextParallelPlan plan) {
+    this.plan = plan;
+    sequence = plan.sequence();
+    ranks = plan.grid().ringDegree();
+    length = (int) sequence.length();
+    globalRow = new int[ranks][];
+    for (int r = 0; r < ranks; r++) {
+      globalRow[r] =
+          plan.ringShard(r).stream()
+              .flatMapToInt(c -> IntStream.range((int) c.begin(), (int) c.end()))
+              .toArray();
+    }
+    demand = new int[ranks][ranks][length / ranks];
+    for (int r = 0; r < ranks; r++) {
+      for (int o = 0; o < ranks; o++) {
+        for (int q : globalRow[r]) {
+          for (int k = 0; k < globalRow[o].length; k++) {
+            demand[r][o][k] += allowed(q, globalRow[o][k]) ? 1 : 0;
+          }
+        }
+      }
+    }
+  }
+
+  private boolean allowed(int q, int k) {
+    return k <= q
+        && sequence.documentOf(q) >= 0
+        && sequence.documentOf(q) == sequence.documentOf(k);
+  }
+
+  void shards() {
+    int[] holders = new int[length];
+    for (int r = 0; r < ranks; r++) {
+      assertEquals(length / ranks, plan.ringRows(r));
+      assertEquals(length / ranks, globalRow[r].length);
+      for (int i = 0; i < globalRow[r].length; i++) {
+        holders[globalRow[r][i]]++;
+        assertEquals(globalRow[r][i] < sequence.validLength(), i < plan.validRingRows(r));
+      }
+    }
+    for (int holder : holders) {
+      assertEquals(1, holder);
+    }
+  }
+
+  /** Every allowed pair is in one call, no other is; limits and work hold. */
+  void coverage() {
+    int[][] count = new int[length][length];
+    long total = 0;
+    for (int r = 0; r < ranks; r++) {
+      List<AttentionStep> steps = plan.steps(r);
+      assertEquals(ranks, steps.size());
+      long work = 0;
+      for (int i = 0; i < ranks; i++) {
+        AttentionStep step = steps.get(i);
+        assertEquals(i, step.index());
+        assertEquals(
+            Math.floorMod(plan.pattern() == ExchangePattern.DIRECT ? r - i : r + i, ranks),
+            step.owner());
+        long previousEnd = 0;
+        for (AttentionCall call : step.calls()) {
+          assertTrue(call.q().begin() >= previousEnd, "query rows of calls must ascend");
+          previousEnd = call.q().end();
+          assertTrue(call.segments() <= plan.maxSequencesPerCall());
+          assertTrue(call.pairs() <= plan.maxPairsPerCall(), () -> call + " " + call.pairs());
+          assertEquals(i == 0, call.causal());
+          assertEquals(call.pairs(), mark(call, globalRow[r], globalRow[step.owner()], count));
+          work += call.pairs();
+        }
+      }
+      assertEquals(work, plan.work(r));
+      total += work;
+    }
+    assertEquals(total, plan.totalWork());
+    for (int q = 0; q < length; q++) {
+      for (int k = 0; k < length; k++) {
+        assertEquals(allowed(q, k) ? 1 : 0, count[q][k]);
+      }
+    }
+  }
+
+  private static long mark(AttentionCall call, int[] queries, int[] keys, int[][] count) {
+    long pairs = 0;
+    for (int s = 0; s < call.segments(); s++) {
+      RowRange q = call.qSegment(s);
+      RowRange kv = call.kvSegment(s);
+      for (int a = 0; a < q.length(); a++) {
+        long visible = call.causal() ? a + kv.length() - q.length() + 1 : kv.length();
+        for (int b = 0; b < visible; b++) {
+          count[queries[(int) q.begin() + a]][keys[(int) kv.begin() + b]]++;
+          pairs++;
+        }
+      }
+    }
+    return pairs;
+  }
+
+  /** Both sides agree, senders have what they send, receivers get what they need and no more. */
+  void transfers() {
+    for (int r = 0; r < ranks; r++) {
+      long sent = 0;
+      long gradientsSent = 0;
+      for (AttentionStep step : plan.steps(r)) {
+        int i = step.index();
+        if (i == 0) {
+          assertEquals(List.of(), transfersOf(step), "the local step transfers nothing");
+          continue;
+        }
+        assertMirrored(r, step.kvSend(), i, true);
+        assertMirrored(r, step.kvReceive(), i, false);
+        assertGradientMirrored(r, step.gradientSend(), i, true);
+        assertGradientMirrored(r, step.gradientReceive(), i, false);
+        sent += step.kvSend().map(t -> t.rows().length()).orElse(0L);
+        gradientsSent += step.gradientSend().map(t -> t.rows().length()).orElse(0L);
+        RowRange received = rows(step.kvReceive());
+        step.kvReceive().ifPresent(t -> assertEquals(step.owner(), t.owner()));
+        for (AttentionCall call : step.calls()) {
+          assertTrue(received.contains(call.kv()), () -> call + " of step " + step);
+        }
+        if (plan.pattern() == ExchangePattern.DIRECT) {
+          int self = r;
+          assertEquals(hullOfDemand(step.owner(), r), received);
+          step.kvSend().ifPresent(t -> assertEquals(self, t.owner()));
+          step.kvReceive().ifPresent(t -> assertEquals(step.owner(), t.peer()));
+        } else {
+          checkRing(r, step);
+        }
+      }
+      assertEquals(sent, plan.forwardRowsSent(r));
+      assertEquals(gradientsSent, plan.gradientRowsSent(r));
+    }
+  }
+
+  private void checkRing(int r, AttentionStep step) {
+    int previous = Math.floorMod(r - 1, ranks);
+    int next = Math.floorMod(r + 1, ranks);
+    step.kvSend().ifPresent(t -> assertEquals(previous, t.peer()));
+    step.kvReceive().ifPresent(t -> assertEquals(next, t.peer()));
+    step.gradientSend().ifPresent(t -> assertEquals(previous, t.peer()));
+    step.gradientReceive().ifPresent(t -> assertEquals(next, t.peer()));
+    // What enters is for this rank and those after it on the way to owner + 1, and no more.
+    RowRange downstream = RowRange.EMPTY;
+    for (int rank = r; rank != step.owner(); rank = Math.floorMod(rank - 1, ranks)) {
+      downstream = downstream.hull(hullOfDemand(step.owner(), rank));
+    }
+    assertEquals(downstream, rows(step.kvReceive()));
+    if (step.kvSend().isPresent()) {
+      Transfer send = step.kvSend().get();
+      if (step.index() == 1) {
+        assertEquals(r, send.owner());
+      } else {
+        Transfer held = plan.steps(r).get(step.index() - 1).kvReceive().orElseThrow();
+        assertEquals(held.owner(), send.owner());
+        assertTrue(held.rows().contains(send.rows()));
+      }
+    }
+  }
+
+  private RowRange hullOfDemand(int owner, int rank) {
+    RowRange hull = RowRange.EMPTY;
+    for (int k = 0; k < demand[rank][owner].length; k++) {
+      if (demand[rank][owner][k] > 0) {
+        hull = hull.hull(new RowRange(k, k + 1));
+      }
+    }
+    return hull;
+  }
+
+  private void assertMirrored(int r, Optional<Transfer> transfer, int step, boolean send) {
+    transfer.ifPresent(
+        t -> {
+          AttentionStep other = plan.steps(t.peer()).get(step);
+          assertEquals(
+              Optional.of(new Transfer(r, t.owner(), t.rows())),
+              send ? other.kvReceive() : other.kvSend());
+        });
+  }
+
+  private void assertGradientMirrored(int r, Optional<Transfer> transfer, int step, boolean send) {
+    transfer.ifPresent(
+        t -> {
+          AttentionStep other = plan.steps(t.peer()).get(step);
+          assertEquals(
+              Optional.of(new Transfer(r, t.owner(), t.rows())),
+              send ? other.gradientReceive() : other.gradientSend());
+        });
+  }
+
+  /**
+   * Plays backward with the number of pairs as the gradient of a key row: all of it must be with
+   * the owner in the end.
+   */
+  void gradients() {
+    int local = length / ranks;
+    int[][] home = new int[ranks][local];
+    // What each rank holds of the owner of its current step.
+    int[][] travelling = new int[ranks][local];
+    for (int i = 0; i < ranks; i++) {
+      int[][] arrived = new int[ranks][local];
+      for (int r = 0; r < ranks; r++) {
+        AttentionStep step = plan.steps(r).get(i);
+        int[] gradient = i == 0 ? home[r] : travelling[r];
+        for (AttentionCall call : step.calls()) {
+          accumulate(call, gradient);
+        }
+        if (i == 0) {
+          continue;
+        }
+        RowRange sent = rows(step.gradientSend());
+        int owner = step.owner();
+        for (int k = 0; k < local; k++) {
+          assertTrue(sent.contains(k) || gradient[k] == 0, "a gradient stays behind");
+        }
+        if (step.gradientSend().isEmpty()) {
+          continue;
+        }
+        assertEquals(owner, step.gradientSend().get().owner());
+        int peer = step.gradientSend().get().peer();
+        int[] target = peer == owner ? home[owner] : arrived[peer];
+        for (int k = (int) sent.begin(); k < sent.end(); k++) {
+          target[k] += gradient[k];
+        }
+      }
+      travelling = arrived;
+    }
+    for (int o = 0; o < ranks; o++) {
+      for (int k = 0; k < local; k++) {
+        int expected = 0;
+        for (int r = 0; r < ranks; r++) {
+          expected += demand[r][o][k];
+        }
+        assertEquals(expected, home[o][k]);
+      }
+    }
+  }
+
+  private static void accumulate(AttentionCall call, int[] gradient) {
+    for (int s = 0; s < call.segments(); s++) {
+      RowRange q = call.qSegment(s);
+      RowRange kv = call.kvSegment(s);
+      for (int a = 0; a < q.length(); a++) {
+        long visible = call.causal() ? a + kv.length() - q.length() + 1 : kv.length();
+        for (int b = 0; b < visible; b++) {
+          gradient[(int) kv.begin() + b]++;
+        }
+      }
+    }
+  }
+
+  /** Holds without limits, for the shardings that are offered. */
+  void fewestCalls() {
+    for (int r = 0; r < ranks; r++) {
+      for (AttentionStep step : plan.steps(r)) {
+        assertTrue(step.calls().size() <= 1, () -> "more than one call in " + step);
+      }
+    }
+  }
+
+  private static RowRange rows(Optional<Transfer> transfer) {
+    return transfer.map(Transfer::rows).orElse(RowRange.EMPTY);
+  }
+
+  private static List<Transfer> transfersOf(AttentionStep step) {
+    return Stream.of(step.kvSend(), step.kvReceive(), step.gradientSend(), step.gradientReceive())
+        .flatMap(Optional::stream)
+        .toList();
+  }
+}
