@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hccl/call.hpp"
+#include "hccl/waiter.hpp"
+#include "runtime/memory.hpp"
+
+namespace cann4j::hccl {
+
+// A range of device memory.
+struct Buffer {
+  const void* device = nullptr;
+  size_t bytes = 0;
+
+  char* host() const { return static_cast<char*>(toHost(device)); }
+  bool isLive() const { return bytes == 0 || isDeviceRange(device, bytes); }
+};
+
+// Where in a buffer the block for or from each rank lies, in elements; only of AlltoAllV.
+struct Layout {
+  std::vector<uint64_t> counts;
+  std::vector<uint64_t> displacements;
+};
+
+// What one rank brings to a collective operation.
+struct Arrival {
+  Call call;
+  Buffer send;
+  Buffer receive;
+  Layout sendLayout;
+  Layout receiveLayout;
+  std::shared_ptr<Waiter> waiter;
+};
+
+// Why two ranks' parts do not belong to the same operation; empty if they do.
+std::string compare(const Arrival& a, const Arrival& b);
+
+// Moves the data of an operation to which all ranks have come; arrivals[r] is that of rank r.
+void runCollective(const std::vector<Arrival>& arrivals);
+
+}  // namespace cann4j::hccl

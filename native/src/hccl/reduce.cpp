@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hccl/reduce.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <type_traits>
+
+#include "runtime/thread_pool.hpp"
+
+namespace cann4j::hccl {
+namespace {
+
+// How the elements of a type are stored and in what they are accumulated.
+template <class T>
+struct Native {
+  using Stored = T;
+  using Wide = T;
+  static Wide widen(Stored value) { return value; }
+  static Stored narrow(Wide value) { return value; }
+};
+
+struct Bf16 {
+  using Stored = uint16_t;
+  using Wide = float;
+  static Wide widen(Stored value) {
+    return std::bit_cast<float>(static_cast<uint32_t>(value) << 16);
+  }
+  static Stored narrow(Wide value) {
+    auto bits = std::bit_cast<uint32_t>(value);
+    uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    uint32_t quiet = (bits >> 16) | 0x40;
+    return static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded);
+  }
+};
+
+struct Fp16 {
+  using Stored = uint16_t;
+  using Wide = float;
+
+  static Wide widen(Stored value) {
+    uint32_t sign = static_cast<uint32_t>(value & 0x8000) << 16;
+    uint32_t magnitude = static_cast<uint32_t>(value & 0x7fff) << 13;
+    // Scaling by 2^112 rebuilds the exponent, of subnormal numbers too.
+    auto scaled = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f);
+    uint32_t special = magnitude | 0x7f800000;
+    return std::bit_cast<float>(sign | (magnitude >= 0x0f800000 ? special : scaled));
+  }
+
+  static Stored narrow(Wide value) {
+    auto bits = std::bit_cast<uint32_t>(value);
+    uint32_t sign = (bits >> 16) & 0x8000;
+    uint32_t magnitude = bits & 0x7fffffff;
+    // Adding 0.5 leaves a subnormal result, in units of 2^-24, rounded in the low bits of the sum.
+    uint32_t subnormal =
+        std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000;
+    uint32_t normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+    uint32_t result = magnitude < 0x38800000 ? subnormal : normal;
+    result = magnitude >= 0x47800000 ? 0x7c00 : result;
+    result = magnitude > 0x7f800000 ? 0x7e00 | ((magnitude >> 13) & 0x3ff) : result;
+    return static_cast<uint16_t>(sign | result);
+  }
+};
+
+// Unsigned arithmetic, so that integers wrap instead of being undefined.
+template <class T>
+T add(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return a + b;
+  } else {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  }
+}
+
+template <class T>
+T multiply(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return a * b;
+  } else {
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
+}
+
+template <HcclReduceOp op, class T>
+T combine(T a, T b) {
+  if constexpr (op == HCCL_REDUCE_SUM) {
+    return add(a, b);
+  } else if constexpr (op == HCCL_REDUCE_PROD) {
+    return multiply(a, b);
+  } else {
+    bool take = op == HCCL_REDUCE_MAX ? b > a : b < a;
+    if constexpr (std::is_floating_point_v<T>) {
+      take |= b != b;
+    }
+    return take ? b : a;
+  }
+}
+
+constexpr uint64_t kTile = 2048;       // elements accumulated at a time, in the first-level cache
+constexpr uint64_t kJob = kTile * 32;  // elements that one thread takes at a time
+
+template <class Type, HcclReduceOp op>
+void reduceTiles(const std::vector<const void*>& sources, const std::vector<void*>& targets,
+                 uint64_t begin, uint64_t end) {
+  using Stored = typename Type::Stored;
+  using Wide = typename Type::Wide;
+  Wide sum[kTile];
+  Stored result[kTile];
+  for (uint64_t at = begin; at < end; at += kTile) {
+    uint64_t n = std::min(kTile, end - at);
+    const Stored* first = static_cast<const Stored*>(sources[0]) + at;
+    for (uint64_t i = 0; i < n; ++i) {
+      sum[i] = Type::widen(first[i]);
+    }
+    for (size_t source = 1; source < sources.size(); ++source) {
+      const Stored* next = static_cast<const Stored*>(sources[source]) + at;
+      for (uint64_t i = 0; i < n; ++i) {
+        sum[i] = combine<op>(sum[i], Type::widen(next[i]));
+      }
+    }
+    for (uint64_t i = 0; i < n; ++i) {
+      result[i] = Type::narrow(sum[i]);
+    }
+    for (void* target : targets) {
+      std::memcpy(static_cast<Stored*>(target) + at, result, n * sizeof(Stored));
+    }
+  }
+}
+
+using Tiles = void (*)(const std::vector<const void*>&, const std::vector<void*>&, uint64_t,
+                       uint64_t);
+
+template <class Type>
+Tiles tilesOf(HcclReduceOp op) {
+  switch (op) {
+    case HCCL_REDUCE_SUM:
+      return reduceTiles<Type, HCCL_REDUCE_SUM>;
+    case HCCL_REDUCE_PROD:
+      return reduceTiles<Type, HCCL_REDUCE_PROD>;
+    case HCCL_REDUCE_MAX:
+      return reduceTiles<Type, HCCL_REDUCE_MAX>;
+    default:
+      return reduceTiles<Type, HCCL_REDUCE_MIN>;
+  }
+}
+
+Tiles tilesOf(HcclDataType type, HcclReduceOp op) {
+  switch (type) {
+    case HCCL_DATA_TYPE_INT8:
+      return tilesOf<Native<int8_t>>(op);
+    case HCCL_DATA_TYPE_INT16:
+      return tilesOf<Native<int16_t>>(op);
+    case HCCL_DATA_TYPE_INT32:
+      return tilesOf<Native<int32_t>>(op);
+    case HCCL_DATA_TYPE_INT64:
+      return tilesOf<Native<int64_t>>(op);
+    case HCCL_DATA_TYPE_FP16:
+      return tilesOf<Fp16>(op);
+    case HCCL_DATA_TYPE_BFP16:
+      return tilesOf<Bf16>(op);
+    default:
+      return tilesOf<Native<float>>(op);
+  }
+}
+
+}  // namespace
+
+void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
+                 uint64_t count, HcclDataType type, HcclReduceOp op) {
+  Tiles tiles = tilesOf(type, op);
+  if (count <= kJob) {
+    tiles(sources, targets, 0, count);
+    return;
+  }
+  auto jobs = static_cast<int64_t>((count + kJob - 1) / kJob);
+  ThreadPool::instance().parallelFor(jobs, [&](int64_t job) {
+    uint64_t begin = static_cast<uint64_t>(job) * kJob;
+    tiles(sources, targets, begin, std::min(count, begin + kJob));
+  });
+}
+
+}  // namespace cann4j::hccl
