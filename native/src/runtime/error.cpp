@@ -26,7 +26,10 @@ void recordFailure(long code, const char* format, va_list arguments) {
   std::string words(length > 0 ? static_cast<size_t>(length) : 0, '\0');
   std::vsnprintf(words.data(), words.size() + 1, format, arguments);
   auto& messages = failures();
-  messages.push_front("E" + std::to_string(code) + ": " + words);
+  std::string& message = messages.emplace_front("E");
+  message += std::to_string(code);
+  message += ": ";
+  message += words;
   if (messages.size() > kKept) {
     messages.pop_back();
   }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <shared_mutex>
+#include <utility>
+
+#include "acl/acl_base.h"
+
+namespace cann4j {
+
+// Disjoint half-open ranges.
+class IntervalSet {
+ public:
+  void add(size_t begin, size_t end);
+  void remove(size_t begin, size_t end);
+  void clear() {
+    ranges_.clear();
+    bytes_ = 0;
+  }
+  size_t bytes() const { return bytes_; }
+  const std::map<size_t, size_t>& ranges() const { return ranges_; }
+
+ private:
+  std::map<size_t, size_t> ranges_;  // begin -> end
+  size_t bytes_ = 0;
+};
+
+// The memory of one simulated device: a range of addresses without access rights, and the mapping
+// behind it. Best fit with coalescing; freed pages stay resident up to a limit.
+class DeviceMemory {
+ public:
+  static std::unique_ptr<DeviceMemory> reserve(size_t limit);  // nullptr: no address space
+
+  bool contains(const void* p) const;
+  bool containsBacking(const void* p) const;
+  aclError allocate(size_t bytes, void** devicePtr);
+  aclError release(void* devicePtr);
+  bool inLiveAllocation(const void* p, size_t bytes);
+  void info(size_t* free, size_t* total);
+
+ private:
+  struct Block {
+    size_t bytes;  // counted against the limit
+    size_t room;   // taken from the range
+  };
+
+  DeviceMemory(uintptr_t base, size_t span, size_t limit);
+  void* host(size_t offset) const;
+  void addFree(size_t offset, size_t bytes);
+  void removeFree(std::map<size_t, size_t>::iterator it);
+  void giveBack();
+
+  const uintptr_t base_;
+  const size_t span_;
+  const size_t limit_;
+  std::shared_mutex mutex_;
+  size_t used_ = 0;
+  size_t committed_ = 0;
+  std::map<size_t, Block> live_;
+  std::map<size_t, size_t> free_;  // offset -> bytes
+  std::set<std::pair<size_t, size_t>> freeBySize_;
+  IntervalSet dirty_;
+};
+
+}  // namespace cann4j

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "event.hpp"
+
+#include <utility>
+
+namespace cann4j {
+
+void Capture::complete() {
+  std::vector<std::function<void()>> actions;
+  {
+    std::lock_guard lock(mutex_);
+    complete_ = true;
+    time_ = Clock::now();
+    actions.swap(actions_);
+    completed_.notify_all();
+  }
+  for (const auto& action : actions) {
+    action();
+  }
+}
+
+bool Capture::isComplete() {
+  std::lock_guard lock(mutex_);
+  return complete_;
+}
+
+Capture::Clock::time_point Capture::time() {
+  std::lock_guard lock(mutex_);
+  return time_;
+}
+
+void Capture::whenComplete(std::function<void()> action) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!complete_) {
+      actions_.push_back(std::move(action));
+      return;
+    }
+  }
+  action();
+}
+
+bool Capture::wait(int32_t timeout) {
+  std::unique_lock lock(mutex_);
+  const auto isDone = [this] { return complete_; };
+  if (timeout < 0) {
+    completed_.wait(lock, isDone);
+    return true;
+  }
+  return completed_.wait_for(lock, std::chrono::milliseconds(timeout), isDone);
+}
+
+Handles<Event>& events() {
+  constexpr unsigned kEventKind = 0x30;
+  static Handles<Event>& instance = *new Handles<Event>(kEventKind);
+  return instance;
+}
+
+}  // namespace cann4j

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "handles.hpp"
+
+namespace cann4j {
+
+// One capture of a stream's work. Waits keep the capture they saw, whatever is recorded later.
+class Capture {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  void complete();
+  bool isComplete();
+  Clock::time_point time();  // only when complete
+  // Runs `action` when complete, at once if it is.
+  void whenComplete(std::function<void()> action);
+  bool wait(int32_t timeout);  // milliseconds, negative: for ever
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable completed_;
+  bool complete_ = false;
+  Clock::time_point time_;
+  std::vector<std::function<void()>> actions_;
+};
+
+enum class EventKind { kDefault, kWithFlag, kExWithFlag };
+
+// The three creating functions make events of different behaviour; see the table in event_api.cpp.
+struct Event {
+  Event(EventKind eventKind, uint32_t eventFlags, int deviceId)
+      : kind(eventKind), flags(eventFlags), device(deviceId) {}
+
+  const EventKind kind;
+  const uint32_t flags;
+  const int device;
+  std::mutex mutex;
+  std::shared_ptr<Capture> capture;  // nullptr: never recorded, or reset
+  std::shared_ptr<Capture> awaited;  // waits queued ahead of the record, kWithFlag only
+  int pendingWaits = 0;
+};
+
+Handles<Event>& events();
+
+}  // namespace cann4j
