@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "aclnn/aclnn_base.h"
+#include "aclnn/executor.hpp"
+#include "attention/problem.hpp"
+
+namespace cann4j::attention {
+
+// What the four flash attention operators take, by CANN's names.
+struct Arguments {
+  const char* op;
+  bool varLen = false;
+  bool backward = false;
+  const aclTensor* query = nullptr;
+  const aclTensor* key = nullptr;
+  const aclTensor* value = nullptr;
+  const aclTensor* dy = nullptr;
+  const aclTensor* pse = nullptr;
+  const aclTensor* dropMask = nullptr;
+  const aclTensor* paddingMask = nullptr;
+  const aclTensor* attenMask = nullptr;
+  const aclTensor* softmaxMax = nullptr;
+  const aclTensor* softmaxSum = nullptr;
+  const aclTensor* attention = nullptr;  // attentionOut, in the backward attentionIn
+  const aclIntArray* prefix = nullptr;
+  const aclIntArray* actualSeqQLen = nullptr;
+  const aclIntArray* actualSeqKvLen = nullptr;
+  double scaleValue = 1;
+  double keepProb = 1;
+  int64_t preTokens = 0;
+  int64_t nextTokens = 0;
+  int64_t headNum = 0;
+  const char* inputLayout = nullptr;
+  int64_t innerPrecise = 0;
+  int64_t sparseMode = 0;
+  const aclTensor* dq = nullptr;
+  const aclTensor* dk = nullptr;
+  const aclTensor* dv = nullptr;
+};
+
+// Extents of all rows of a tensor, for filling it.
+struct Extent {
+  int64_t batches;
+  int64_t rows;
+  int64_t heads;
+  int64_t dim;
+};
+
+// A checked call. Addresses in `problem` are device addresses until bind() translates them.
+struct Request {
+  Problem problem{};
+  std::vector<Sequence> sequences;
+  Extent query{};
+  Extent key{};
+  Extent value{};
+  bool nothingToDo = false;
+  std::vector<DeviceSpan> spans;
+  bool needsQuerySum = false;  // dq cannot accumulate in the output
+
+  uint64_t workspaceBytes() const;
+};
+
+// Checks everything that phase 1 must refuse and translates the rest.
+aclnnStatus readArguments(const Arguments& a, Request* request);
+
+// The problem with host addresses.
+Problem bind(const Request& request, void* hostWorkspace);
+
+}  // namespace cann4j::attention

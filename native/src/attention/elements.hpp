@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Conversion between stored elements and the fp32 that all kernels compute in.
+
+#include "simd.hpp"
+
+namespace cann4j::attention::CANN4J_LEVEL {
+
+template <ElementType T>
+struct Element {
+  using Stored = uint16_t;
+};
+template <>
+struct Element<ElementType::Float32> {
+  using Stored = float;
+};
+
+template <ElementType T>
+CANN4J_INLINE Floats widen(Halves h) {
+  const Words bits = __builtin_convertvector(h, Words);
+  if constexpr (T == ElementType::BFloat16) {
+    return (Floats)(bits << 16);
+  } else {
+    const Words magnitude = (bits & 0x7fffu) << 13;
+    const Floats scaled = (Floats)magnitude * broadcast(0x1p112f);
+    const Words special = (Words)((bits & 0x7c00u) == 0x7c00u) & 0x7f800000u;
+    return (Floats)((Words)scaled | special | ((bits & 0x8000u) << 16));
+  }
+}
+
+// Round to nearest, ties to even.
+template <ElementType T>
+CANN4J_INLINE Halves narrow(Floats v) {
+  const Words bits = (Words)v;
+  const Words magnitude = bits & 0x7fffffffu;
+  const Words isNan = (Words)(magnitude > 0x7f800000u);
+  if constexpr (T == ElementType::BFloat16) {
+    const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    const Words quiet = (bits >> 16) | 0x40u;
+    return __builtin_convertvector((rounded & ~isNan) | (quiet & isNan), Halves);
+  } else {
+    const Words normal = ((magnitude + 0xfffu + ((magnitude >> 13) & 1u)) >> 13) - (112u << 10);
+    // Adding 0.5 puts the last place at 2^-24, the step of fp16 subnormals.
+    const Words subnormal = (Words)((Floats)magnitude + broadcast(0.5f)) - 0x3f000000u;
+    const Words small = (Words)(magnitude < 0x38800000u);
+    const Words large = (Words)(magnitude >= 0x477ff000u);
+    Words h = (normal & ~small) | (subnormal & small);
+    h = (h & ~large) | (0x7c00u & large);
+    h = (h & ~isNan) | (0x7e00u & isNan);
+    return __builtin_convertvector(h | ((bits >> 16) & 0x8000u), Halves);
+  }
+}
+
+// The value after a trip through the stored type, for probabilities: 0 <= v, no overflow.
+template <ElementType T>
+CANN4J_INLINE Floats roundTo(Floats v) {
+  const Words bits = (Words)v;
+  if constexpr (T == ElementType::Float32) {
+    return v;
+  } else if constexpr (T == ElementType::BFloat16) {
+    return (Floats)((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
+  } else {
+    const Words normal = (bits + 0xfffu + ((bits >> 13) & 1u)) & 0xffffe000u;
+    const Words subnormal = (Words)((v + broadcast(0.5f)) - broadcast(0.5f));
+    const Words small = (Words)(v < broadcast(0x1p-14f));
+    return (Floats)((normal & ~small) | (subnormal & small));
+  }
+}
+
+template <ElementType T>
+static void loadRow(float* target, const void* base, int64_t offset, int64_t count, int64_t stride) {
+  using Stored = typename Element<T>::Stored;
+  const Stored* source = static_cast<const Stored*>(base) + offset;
+  int64_t i = 0;
+  if (stride == 1) {
+    for (; i + kWidth <= count; i += kWidth) {
+      if constexpr (T == ElementType::Float32) {
+        store(target + i, load(source + i));
+      } else {
+        store(target + i, widen<T>(*reinterpret_cast<const LooseHalves*>(source + i)));
+      }
+    }
+  }
+  for (; i < count; ++i) {
+    if constexpr (T == ElementType::Float32) {
+      target[i] = source[i * stride];
+    } else {
+      Halves one{};
+      one[0] = source[i * stride];
+      target[i] = widen<T>(one)[0];
+    }
+  }
+}
+
+template <ElementType T>
+static void storeRow(void* base, int64_t offset, const float* source, int64_t count, int64_t stride) {
+  using Stored = typename Element<T>::Stored;
+  Stored* target = static_cast<Stored*>(base) + offset;
+  int64_t i = 0;
+  if (stride == 1) {
+    for (; i + kWidth <= count; i += kWidth) {
+      if constexpr (T == ElementType::Float32) {
+        store(target + i, load(source + i));
+      } else {
+        *reinterpret_cast<LooseHalves*>(target + i) = narrow<T>(load(source + i));
+      }
+    }
+  }
+  for (; i < count; ++i) {
+    if constexpr (T == ElementType::Float32) {
+      target[i * stride] = source[i];
+    } else {
+      target[i * stride] = narrow<T>(broadcast(source[i]))[0];
+    }
+  }
+}
+
+CANN4J_INLINE void zeroFloats(float* target, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) target[i] = 0;
+}
+
+CANN4J_INLINE int64_t roundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+CANN4J_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+CANN4J_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+CANN4J_INLINE int64_t offsetOf(const TensorView& t, int64_t batch, int64_t row, int64_t head) {
+  return batch * t.batchStride + row * t.rowStride + head * t.headStride;
+}
+
+CANN4J_INLINE float* statisticsRow(const StatisticsView& s, int64_t row) {
+  if (s.contiguous) return s.data + row * 8;
+  const int64_t inner = row % s.sizes[2];
+  const int64_t outer = row / s.sizes[2];
+  return s.data + (outer / s.sizes[1]) * s.strides[0] + (outer % s.sizes[1]) * s.strides[1] + inner * s.strides[2];
+}
+
+// Rows of a tensor as columns: panel[d][column], columns beyond `rows` zero.
+template <ElementType T>
+static void packTransposed(float* panel, int64_t columns, const TensorView& t, int64_t offset, int64_t rows,
+                           int64_t depth, float* row) {
+  for (int64_t c = 0; c < columns; ++c) {
+    if (c < rows) {
+      loadRow<T>(row, t.data, offset + c * t.rowStride, depth, t.elementStride);
+      for (int64_t d = 0; d < depth; ++d) panel[d * columns + c] = row[d];
+    } else {
+      for (int64_t d = 0; d < depth; ++d) panel[d * columns + c] = 0;
+    }
+  }
+}
+
+// Rows as they are, `width` floats apart, padded with zeros to `width` columns and to `paddedRows` rows.
+template <ElementType T>
+static void packRows(float* target, int64_t width, const TensorView& t, int64_t offset, int64_t rows,
+                     int64_t paddedRows, int64_t depth) {
+  for (int64_t r = 0; r < rows; ++r) {
+    loadRow<T>(target + r * width, t.data, offset + r * t.rowStride, depth, t.elementStride);
+    for (int64_t d = depth; d < width; ++d) target[r * width + d] = 0;
+  }
+  for (int64_t r = rows; r < paddedRows; ++r) zeroFloats(target + r * width, width);
+}
+
+}  // namespace cann4j::attention::CANN4J_LEVEL

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "attention.hpp"
+
+namespace cann4j::attention {
+
+namespace {
+
+struct FreeMemory {
+  void operator()(void* p) const { std::free(p); }
+};
+
+// Tiles of the calling thread, kept between calls so that a steady state allocates nothing.
+void* threadScratch(size_t bytes) {
+  thread_local std::unique_ptr<void, FreeMemory> memory;
+  thread_local size_t capacity = 0;
+  if (bytes > capacity) {
+    memory.reset();
+    capacity = 0;
+    const size_t rounded = (bytes + 4095) / 4096 * 4096;
+    memory.reset(std::aligned_alloc(4096, rounded));
+    if (!memory) throw std::bad_alloc();
+    capacity = rounded;
+  }
+  return memory.get();
+}
+
+// Blocks keep a head's tiles inside a 512 KiB second-level cache. Rows are multiples of 48, keys of 48 (backward) and
+// of 8 (forward), so that every level's register tiles fill them.
+void chooseForwardBlocks(Problem& p) {
+  const int64_t dim = std::max(p.headDim, p.valueDim);
+  p.blockRows = dim <= 128 ? 192 : dim <= 256 ? 96 : 48;
+  p.blockKeys = dim <= 128 ? 128 : dim <= 256 ? 64 : 32;
+}
+
+void chooseBackwardBlocks(Problem& p) {
+  const int64_t dim = std::max(p.headDim, p.valueDim);
+  p.blockRows = dim <= 128 ? 96 : 48;
+  p.blockKeys = dim <= 192 ? 96 : 48;
+}
+
+int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+void yieldProcessor() { sched_yield(); }
+
+// Claims indexes in ascending order, which parallelFor itself does not promise.
+template <class Body>
+void inOrder(const Workers& workers, int64_t count, size_t scratchBytes, const Body& body) {
+  std::atomic<int64_t> next{0};
+  workers.parallelFor(std::min<int64_t>(workers.threads, count), [&](int64_t) {
+    void* scratch = threadScratch(scratchBytes);  // may throw: before an item is claimed that others wait for
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(i, scratch);
+  });
+}
+
+}  // namespace
+
+void runForward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
+  chooseForwardBlocks(p);
+  struct Weighted {
+    QueryBlock block;
+    int64_t cost;
+  };
+  std::vector<Weighted> items;
+  for (size_t n = 0; n < sequences.size(); ++n) {
+    const Sequence& s = sequences[n];
+    for (int64_t head = 0; head < p.heads; ++head) {
+      for (int64_t first = 0; first < s.qLength; first += p.blockRows) {
+        const int64_t rows = std::min(p.blockRows, s.qLength - first);
+        const int64_t keys = std::max<int64_t>(0, std::min(s.kvLength, first + rows + s.diagonal));
+        items.push_back({{static_cast<int64_t>(n), head, first}, rows * keys});
+      }
+    }
+  }
+  std::stable_sort(items.begin(), items.end(), [](const Weighted& a, const Weighted& b) { return a.cost > b.cost; });
+  inOrder(workers, static_cast<int64_t>(items.size()), kernels.forwardScratch(p),
+          [&](int64_t i, void* scratch) { kernels.forward(p, items[i].block, scratch); });
+}
+
+void runBackward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
+  chooseBackwardBlocks(p);
+  p.yield = yieldProcessor;
+  struct Unit {
+    int64_t sequence;
+    int64_t kvHead;
+    int64_t keyBlocks;
+    int64_t cost;
+    int64_t firstTurn;
+  };
+  const int64_t group = p.heads / p.kvHeads;
+  std::vector<Unit> units;
+  int64_t turnCount = 0;
+  for (size_t n = 0; n < sequences.size(); ++n) {
+    const Sequence& s = sequences[n];
+    if (s.qLength == 0 || s.kvLength == 0) continue;
+    for (int64_t head = 0; head < p.kvHeads; ++head) {
+      units.push_back({static_cast<int64_t>(n), head, divideUp(s.kvLength, p.blockKeys), s.qLength * s.kvLength,
+                       turnCount});
+      turnCount += group * divideUp(s.qLength, p.blockRows);
+    }
+  }
+  std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return a.cost > b.cost; });
+  std::vector<int32_t> turns(turnCount);
+  // Key blocks of one unit wait for each other's dq, always for an earlier item. Interleaving as many units as there
+  // are threads leaves little to wait for.
+  std::vector<KeyBlock> items;
+  for (size_t from = 0; from < units.size(); from += workers.threads) {
+    const size_t to = std::min(units.size(), from + workers.threads);
+    int64_t blocks = 0;
+    for (size_t u = from; u < to; ++u) blocks = std::max(blocks, units[u].keyBlocks);
+    for (int64_t block = 0; block < blocks; ++block) {
+      for (size_t u = from; u < to; ++u) {
+        if (block < units[u].keyBlocks) {
+          items.push_back({units[u].sequence, units[u].kvHead, block, turns.data() + units[u].firstTurn});
+        }
+      }
+    }
+  }
+  inOrder(workers, static_cast<int64_t>(items.size()), kernels.backwardScratch(p),
+          [&](int64_t i, void* scratch) { kernels.backward(p, items[i], scratch); });
+}
+
+}  // namespace cann4j::attention
