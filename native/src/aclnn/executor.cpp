@@ -2,6 +2,7 @@
 #include "executor.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -70,16 +71,19 @@ DeviceSpan spanOf(const char* name, const aclTensor* tensor) {
   if (tensor == nullptr || tensor->elements() == 0) {
     return {name, nullptr, 0, nullptr};
   }
-  int64_t lowest = 0;
-  int64_t highest = 0;
+  // 128 bits, so that absurd strides give an absurd span, which no allocation holds.
+  __int128 lowest = 0;
+  __int128 highest = 0;
   for (size_t i = 0; i < tensor->viewDims.size(); ++i) {
-    const int64_t reach = (tensor->viewDims[i] - 1) * tensor->strides[i];
+    const __int128 reach = static_cast<__int128>(tensor->viewDims[i] - 1) * tensor->strides[i];
     (reach < 0 ? lowest : highest) += reach;
   }
-  const auto itemSize = static_cast<int64_t>(aclDataTypeSize(tensor->dataType));
+  const __int128 itemSize = static_cast<__int128>(aclDataTypeSize(tensor->dataType));
+  const __int128 bytes = (highest - lowest + 1) * itemSize;
   const uintptr_t origin = tensor->originAddress();
-  return {name, reinterpret_cast<const void*>(origin + static_cast<uintptr_t>(lowest * itemSize)),
-          static_cast<size_t>((highest - lowest + 1) * itemSize),
+  const uintptr_t begin = origin + static_cast<uintptr_t>(lowest * itemSize);
+  return {name, reinterpret_cast<const void*>(begin),
+          bytes > PTRDIFF_MAX ? SIZE_MAX : static_cast<size_t>(bytes),
           reinterpret_cast<const void*>(origin)};
 }
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "arguments.hpp"
+
+#include <algorithm>
+
+#include "element.hpp"
+#include "runtime/error.hpp"
+#include "walk.hpp"
+
+namespace cann4j {
+namespace {
+
+bool isPlainFormat(aclFormat format) {
+  switch (format) {
+    case ACL_FORMAT_ND:
+    case ACL_FORMAT_NCHW:
+    case ACL_FORMAT_NHWC:
+    case ACL_FORMAT_HWCN:
+    case ACL_FORMAT_NDHWC:
+    case ACL_FORMAT_NCDHW:
+    case ACL_FORMAT_NC:
+    case ACL_FORMAT_NCL:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool isSignedInteger(aclDataType t) {
+  return t == ACL_INT8 || t == ACL_INT16 || t == ACL_INT32 || t == ACL_INT64;
+}
+
+}  // namespace
+
+aclnnStatus checkNumeric(const char* op, const char* name, const aclTensor* tensor) {
+  if (const aclnnStatus status = checkTensor(op, name, tensor); status != ACLNN_SUCCESS) {
+    return status;
+  }
+  if (numberClass(tensor->dataType) == NumberClass::kNone) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the data type %s, which is not supported", op,
+                name, dataTypeName(tensor->dataType));
+  }
+  return isPlainFormat(tensor->format)
+             ? ACLNN_SUCCESS
+             : fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the format %d, use ACL_FORMAT_ND", op,
+                    name, tensor->format);
+}
+
+aclnnStatus checkSameShape(const char* op, const char* name, const aclTensor* tensor,
+                           const std::vector<int64_t>& expected) {
+  return tensor->viewDims == expected
+             ? ACLNN_SUCCESS
+             : fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s, not %s", op, name,
+                    shapeText(tensor->viewDims).c_str(), shapeText(expected).c_str());
+}
+
+aclnnStatus checkBroadcast(const char* op, const aclTensor* self, const aclTensor* other,
+                           const aclTensor* out) {
+  std::vector<int64_t> shape;
+  if (!broadcastShape(self->viewDims, other->viewDims, &shape)) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the shapes %s and %s do not broadcast", op,
+                shapeText(self->viewDims).c_str(), shapeText(other->viewDims).c_str());
+  }
+  return checkSameShape(op, "the result", out, shape);
+}
+
+aclDataType promote(aclDataType a, aclDataType b) {
+  if (a == b) {
+    return a;
+  }
+  if (isFloating(a) || isFloating(b)) {
+    if (!isFloating(b)) {
+      return a;
+    }
+    if (!isFloating(a)) {
+      return b;
+    }
+    return a == ACL_DOUBLE || b == ACL_DOUBLE ? ACL_DOUBLE : ACL_FLOAT;
+  }
+  if (a == ACL_BOOL || b == ACL_BOOL) {
+    return a == ACL_BOOL ? b : a;
+  }
+  const size_t sizeA = aclDataTypeSize(a);
+  const size_t sizeB = aclDataTypeSize(b);
+  if (isSignedInteger(a) == isSignedInteger(b)) {
+    return sizeA >= sizeB ? a : b;
+  }
+  const aclDataType signedType = isSignedInteger(a) ? a : b;
+  const size_t signedSize = isSignedInteger(a) ? sizeA : sizeB;
+  const size_t unsignedSize = isSignedInteger(a) ? sizeB : sizeA;
+  if (signedSize > unsignedSize) {
+    return signedType;
+  }
+  return unsignedSize == 1 ? ACL_INT16 : unsignedSize == 2 ? ACL_INT32 : ACL_INT64;
+}
+
+aclnnStatus checkResultType(const char* op, aclDataType result, const aclTensor* out) {
+  const bool loses = (isFloating(result) && !isFloating(out->dataType)) ||
+                     (result != ACL_BOOL && out->dataType == ACL_BOOL);
+  return !loses ? ACLNN_SUCCESS
+                : fail(ACLNN_ERR_PARAM_INVALID, "%s: a result of type %s cannot be stored as %s",
+                       op, dataTypeName(result), dataTypeName(out->dataType));
+}
+
+}  // namespace cann4j

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aclnnop/aclnn_ring_attention_update.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "aclnn/executor.hpp"
+#include "aclnn/tensor.hpp"
+#include "arguments.hpp"
+#include "element.hpp"
+#include "runtime/error.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/thread_pool.hpp"
+
+using namespace cann4j;
+
+namespace {
+
+constexpr const char* kOp = "aclnnRingAttentionUpdate";
+constexpr int64_t kCopies = 8;  // of each softmax statistic
+constexpr int64_t kLongestHead = 768;
+constexpr int64_t kMostHeads = 256;
+constexpr int64_t kChunk = 256;
+
+// A tensor of three or four dimensions without the object behind it.
+struct Strided {
+  explicit Strided(const aclTensor& tensor)
+      : origin(tensor.originAddress()), itemSize(aclDataTypeSize(tensor.dataType)) {
+    std::copy(tensor.strides.begin(), tensor.strides.end(), strides);
+  }
+
+  template <class... Index>
+  void* at(Index... index) const {
+    int64_t offset = 0;
+    int dim = 0;
+    ((offset += index * strides[dim++]), ...);
+    return toHost(
+        reinterpret_cast<const void*>(origin + static_cast<uintptr_t>(offset) * itemSize));
+  }
+
+  uintptr_t origin;
+  size_t itemSize;
+  int64_t strides[4] = {};
+};
+
+struct Arguments {
+  Strided prevOut, prevMax, prevSum, curOut, curMax, curSum, out, max, sum;
+  uintptr_t prefix;       // device address of the sequence prefix sums, TND
+  int64_t prefixStride;
+  int64_t sequences;
+  int64_t rows;           // S, or T
+  int64_t batch;          // 1 for TND
+  int64_t heads;
+  int64_t headSize;
+  bool isTnd;
+  Loader<float> load;
+  Storer<float> store;
+};
+
+// Merges one row of one head. statistic(x): where that row is in a softmax tensor.
+template <class Statistic>
+void mergeRow(const Arguments& a, const Statistic& statistic, const char* prev, const char* cur,
+              char* out, int64_t statisticStride[3], int64_t columnStride[3]) {
+  const float prevMax = *static_cast<const float*>(statistic(a.prevMax));
+  const float prevSum = *static_cast<const float*>(statistic(a.prevSum));
+  const float curMax = *static_cast<const float*>(statistic(a.curMax));
+  const float curSum = *static_cast<const float*>(statistic(a.curSum));
+  const float max = std::max(prevMax, curMax);
+  const float prevPart = prevSum * std::exp(prevMax - max);
+  const float curPart = curSum * std::exp(curMax - max);
+  const float sum = prevPart + curPart;
+  const float prevWeight = prevPart / sum;
+  const float curWeight = curPart / sum;
+  const auto itemSize = static_cast<int64_t>(a.out.itemSize);
+  for (int64_t begin = 0; begin < a.headSize; begin += kChunk) {
+    const int64_t n = std::min(kChunk, a.headSize - begin);
+    float x[kChunk];
+    float y[kChunk];
+    a.load(prev + begin * columnStride[0] * itemSize, columnStride[0], n, x);
+    a.load(cur + begin * columnStride[1] * itemSize, columnStride[1], n, y);
+    for (int64_t i = 0; i < n; ++i) {
+      x[i] = x[i] * prevWeight + y[i] * curWeight;
+    }
+    a.store(x, out + begin * columnStride[2] * itemSize, columnStride[2], n);
+  }
+  float* maxOut = static_cast<float*>(statistic(a.max));
+  float* sumOut = static_cast<float*>(statistic(a.sum));
+  for (int64_t k = 0; k < kCopies; ++k) {
+    maxOut[k * statisticStride[0]] = max;
+    sumOut[k * statisticStride[1]] = sum;
+  }
+}
+
+void mergeSbh(const Arguments& a) {
+  int64_t statisticStride[] = {a.max.strides[3], a.sum.strides[3], 0};
+  int64_t columnStride[] = {a.prevOut.strides[2], a.curOut.strides[2], a.out.strides[2]};
+  ThreadPool::instance().parallelFor(a.rows * a.batch, [&](int64_t index) {
+    const int64_t s = index / a.batch;
+    const int64_t b = index % a.batch;
+    for (int64_t n = 0; n < a.heads; ++n) {
+      const int64_t column = n * a.headSize;
+      mergeRow(
+          a, [&](const Strided& t) { return t.at(b, n, s, int64_t{0}); },
+          static_cast<const char*>(a.prevOut.at(s, b, column)),
+          static_cast<const char*>(a.curOut.at(s, b, column)),
+          static_cast<char*>(a.out.at(s, b, column)), statisticStride, columnStride);
+    }
+  });
+}
+
+// The statistics of a sequence are one block [head][row]; its rows of attention are in token order.
+aclError mergeTnd(const Arguments& a) {
+  const auto prefixAt = [&](int64_t i) {
+    return *toHostAs<const int64_t>(
+        reinterpret_cast<const void*>(a.prefix + static_cast<uintptr_t>(i * a.prefixStride) * 8));
+  };
+  std::vector<int64_t> begins{0, a.rows};
+  // With one head the block order is the token order, and the sums are not looked at.
+  if (a.heads > 1) {
+    begins.clear();
+    for (int64_t i = 0; i <= a.sequences; ++i) {
+      begins.push_back(prefixAt(i));
+    }
+    if (begins.front() != 0 || begins.back() != a.rows ||
+        !std::is_sorted(begins.begin(), begins.end())) {
+      return fail(ACL_ERROR_RT_AICORE_EXCEPTION,
+                  "%s: actualSeqQlen holds %s, not rising sums from 0 to T = %lld", kOp,
+                  shapeText(begins).c_str(), static_cast<long long>(a.rows));
+    }
+  }
+  int64_t statisticStride[] = {a.max.strides[2], a.sum.strides[2], 0};
+  int64_t columnStride[] = {a.prevOut.strides[2], a.curOut.strides[2], a.out.strides[2]};
+  ThreadPool::instance().parallelFor(a.rows, [&](int64_t t) {
+    const auto next = std::upper_bound(begins.begin(), begins.end(), t);
+    const int64_t begin = *(next - 1);
+    const int64_t length = *next - begin;
+    for (int64_t n = 0; n < a.heads; ++n) {
+      const int64_t flat = begin * a.heads + n * length + (t - begin);
+      mergeRow(
+          a,
+          [&](const Strided& s) { return s.at(flat / a.heads, flat % a.heads, int64_t{0}); },
+          static_cast<const char*>(a.prevOut.at(t, n, int64_t{0})),
+          static_cast<const char*>(a.curOut.at(t, n, int64_t{0})),
+          static_cast<char*>(a.out.at(t, n, int64_t{0})), statisticStride, columnStride);
+    }
+  });
+  return ACL_SUCCESS;
+}
+
+aclnnStatus checkAttention(const char* name, const aclTensor* tensor, const aclTensor* first) {
+  RETURN_IF_FAILED(checkTensor(kOp, name, tensor));
+  if (tensor->format != ACL_FORMAT_ND) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the format %d, not ACL_FORMAT_ND", kOp, name,
+                tensor->format);
+  }
+  if (numberClass(tensor->dataType) != NumberClass::kFloat ||
+      tensor->dataType != first->dataType) {
+    return fail(ACLNN_ERR_PARAM_INVALID,
+                "%s: %s is %s; all attention tensors must have one type of FLOAT16, BF16, FLOAT",
+                kOp, name, dataTypeName(tensor->dataType));
+  }
+  if (tensor->viewDims.size() != 3 || tensor->elements() == 0) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s; three dimensions, none 0", kOp,
+                name, shapeText(tensor->viewDims).c_str());
+  }
+  return checkSameShape(kOp, name, tensor, first->viewDims);
+}
+
+aclnnStatus checkStatistic(const char* name, const aclTensor* tensor, const aclTensor* first,
+                           bool isTnd) {
+  RETURN_IF_FAILED(checkTensor(kOp, name, tensor));
+  if (tensor->format != ACL_FORMAT_ND) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the format %d, not ACL_FORMAT_ND", kOp, name,
+                tensor->format);
+  }
+  if (tensor->dataType != ACL_FLOAT) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s is %s, not FLOAT", kOp, name,
+                dataTypeName(tensor->dataType));
+  }
+  const size_t rank = isTnd ? 3 : 4;
+  if (tensor->viewDims.size() != rank || tensor->viewDims.back() != kCopies ||
+      tensor->elements() == 0) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s, not %s", kOp, name,
+                shapeText(tensor->viewDims).c_str(), isTnd ? "[T, N, 8]" : "[B, N, S, 8]");
+  }
+  return checkSameShape(kOp, name, tensor, first->viewDims);
+}
+
+// Sizes of attention and statistics against each other and the limits of the layout.
+aclnnStatus checkSizes(const aclTensor& attention, const aclTensor& statistic, bool isTnd) {
+  const auto& attn = attention.viewDims;
+  const auto& soft = statistic.viewDims;
+  const bool fits = isTnd ? soft[0] == attn[0] && soft[1] == attn[1]
+                          : soft[0] == attn[1] && soft[2] == attn[0] && attn[2] % soft[1] == 0;
+  if (!fits) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: attention %s and softmax %s do not fit in %s", kOp,
+                shapeText(attn).c_str(), shapeText(soft).c_str(), isTnd ? "TND" : "SBH");
+  }
+  if (isTnd && (attn[2] % 64 != 0 || attn[2] > kLongestHead || attn[1] > kMostHeads)) {
+    return fail(ACLNN_ERR_INNER_TILING_ERROR,
+                "%s: N = %lld, D = %lld; TND needs N <= 256, D <= 768 and D a multiple of 64", kOp,
+                static_cast<long long>(attn[1]), static_cast<long long>(attn[2]));
+  }
+  return ACLNN_SUCCESS;
+}
+
+aclnnStatus checkPrefix(const aclTensor* prefix) {
+  RETURN_IF_FAILED(checkTensor(kOp, "actualSeqQlen", prefix));
+  const bool valid = prefix->dataType == ACL_INT64 && prefix->viewDims.size() == 1 &&
+                     prefix->viewDims[0] >= 1 && prefix->format == ACL_FORMAT_ND;
+  return valid ? ACLNN_SUCCESS
+               : fail(ACLNN_ERR_PARAM_INVALID,
+                      "%s: actualSeqQlen is %s; INT64 prefix sums with a leading 0 are needed", kOp,
+                      prefix->describe().c_str());
+}
+
+}  // namespace
+
+extern "C" {
+
+aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(
+    const aclTensor* prevAttnOut, const aclTensor* prevSoftmaxMax, const aclTensor* prevSoftmaxSum,
+    const aclTensor* curAttnOut, const aclTensor* curSoftmaxMax, const aclTensor* curSoftmaxSum,
+    const aclTensor* actualSeqQlenOptional, char* inputLayoutOptional, const aclTensor* attnOutOut,
+    const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, uint64_t* workspaceSize,
+    aclOpExecutor** executor) {
+  const std::string layout = inputLayoutOptional == nullptr ? "SBH" : inputLayoutOptional;
+  const bool isTnd = layout == "TND";
+  if (!isTnd && layout != "SBH") {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the layout %s is neither SBH nor TND", kOp,
+                layout.c_str());
+  }
+  RETURN_IF_FAILED(checkTensor(kOp, "prevAttnOut", prevAttnOut));
+  RETURN_IF_FAILED(checkTensor(kOp, "prevSoftmaxMax", prevSoftmaxMax));
+  RETURN_IF_FAILED(checkAttention("prevAttnOut", prevAttnOut, prevAttnOut));
+  RETURN_IF_FAILED(checkAttention("curAttnOut", curAttnOut, prevAttnOut));
+  RETURN_IF_FAILED(checkAttention("attnOut", attnOutOut, prevAttnOut));
+  RETURN_IF_FAILED(checkStatistic("prevSoftmaxMax", prevSoftmaxMax, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic("prevSoftmaxSum", prevSoftmaxSum, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic("curSoftmaxMax", curSoftmaxMax, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic("curSoftmaxSum", curSoftmaxSum, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic("softmaxMaxOut", softmaxMaxOut, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic("softmaxSumOut", softmaxSumOut, prevSoftmaxMax, isTnd));
+  if (isTnd) {
+    RETURN_IF_FAILED(checkPrefix(actualSeqQlenOptional));
+  }
+  RETURN_IF_FAILED(checkSizes(*prevAttnOut, *prevSoftmaxMax, isTnd));
+
+  const auto& attn = prevAttnOut->viewDims;
+  const int64_t heads = prevSoftmaxMax->viewDims[1];
+  const aclTensor* prefix = isTnd ? actualSeqQlenOptional : nullptr;
+  const Arguments arguments{
+      Strided(*prevAttnOut), Strided(*prevSoftmaxMax), Strided(*prevSoftmaxSum),
+      Strided(*curAttnOut), Strided(*curSoftmaxMax), Strided(*curSoftmaxSum),
+      Strided(*attnOutOut), Strided(*softmaxMaxOut), Strided(*softmaxSumOut),
+      prefix == nullptr ? 0 : prefix->originAddress(),
+      prefix == nullptr ? 0 : prefix->strides[0],
+      prefix == nullptr ? 0 : prefix->viewDims[0] - 1,
+      attn[0], isTnd ? 1 : attn[1], heads, isTnd ? attn[2] : attn[2] / heads, isTnd,
+      loaderOf<float>(prevAttnOut->dataType), storerOf<float>(prevAttnOut->dataType)};
+  return makeExecutor(
+      kOp, 0,
+      {spanOf("prevAttnOut", prevAttnOut), spanOf("prevSoftmaxMax", prevSoftmaxMax),
+       spanOf("prevSoftmaxSum", prevSoftmaxSum), spanOf("curAttnOut", curAttnOut),
+       spanOf("curSoftmaxMax", curSoftmaxMax), spanOf("curSoftmaxSum", curSoftmaxSum),
+       spanOf("actualSeqQlen", prefix), spanOf("attnOut", attnOutOut),
+       spanOf("softmaxMaxOut", softmaxMaxOut), spanOf("softmaxSumOut", softmaxSumOut)},
+      [arguments](void*) {
+        if (arguments.isTnd) {
+          return mergeTnd(arguments);
+        }
+        mergeSbh(arguments);
+        return static_cast<aclError>(ACL_SUCCESS);
+      },
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnRingAttentionUpdate(void* workspace, uint64_t workspaceSize,
+                                     aclOpExecutor* executor, aclrtStream stream) {
+  return launch(kOp, workspace, workspaceSize, executor, stream);
+}
+
+}  // extern "C"

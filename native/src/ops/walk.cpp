@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "walk.hpp"
+
+#include <cstdlib>
+#include <numeric>
+
+#include "runtime/memory.hpp"
+
+namespace cann4j {
+
+int64_t Walk::elements() const {
+  return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
+}
+
+void* Walk::at(size_t operand, int64_t offset) const {
+  const View& view = views[operand];
+  return toHost(reinterpret_cast<const void*>(
+      view.origin + static_cast<uintptr_t>(offset * static_cast<int64_t>(view.itemSize))));
+}
+
+bool broadcastShape(const std::vector<int64_t>& a, const std::vector<int64_t>& b,
+                    std::vector<int64_t>* shape) {
+  const size_t rank = std::max(a.size(), b.size());
+  shape->assign(rank, 1);
+  for (size_t i = 0; i < rank; ++i) {
+    const int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1;
+    const int64_t y = i < b.size() ? b[b.size() - 1 - i] : 1;
+    if (x != y && x != 1 && y != 1) {
+      return false;
+    }
+    (*shape)[rank - 1 - i] = x == 1 ? y : x;
+  }
+  return true;
+}
+
+Walk makeWalk(std::initializer_list<const aclTensor*> tensors) {
+  const std::vector<int64_t>& shape = (*tensors.begin())->viewDims;
+  struct Dim {
+    int64_t size;
+    std::array<int64_t, kMostOperands> strides;
+  };
+  std::vector<Dim> dims;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) {
+      continue;
+    }
+    Dim dim{shape[i], {}};
+    size_t operand = 0;
+    for (const aclTensor* tensor : tensors) {
+      const size_t fromEnd = shape.size() - i;
+      const size_t rank = tensor->viewDims.size();
+      const bool has = fromEnd <= rank && tensor->viewDims[rank - fromEnd] != 1;
+      dim.strides[operand++] = has ? tensor->strides[rank - fromEnd] : 0;
+    }
+    dims.push_back(dim);
+  }
+  std::stable_sort(dims.begin(), dims.end(), [](const Dim& a, const Dim& b) {
+    return std::llabs(a.strides[0]) > std::llabs(b.strides[0]);
+  });
+  Walk walk;
+  for (const Dim& dim : dims) {
+    bool merges = !walk.dims.empty();
+    for (size_t o = 0; merges && o < tensors.size(); ++o) {
+      merges = walk.strides.back()[o] == dim.strides[o] * dim.size;
+    }
+    if (merges) {
+      walk.dims.back() *= dim.size;
+      walk.strides.back() = dim.strides;
+    } else {
+      walk.dims.push_back(dim.size);
+      walk.strides.push_back(dim.strides);
+    }
+  }
+  if (walk.dims.empty()) {
+    walk.dims.push_back(1);
+    walk.strides.push_back({1, 1, 1});
+  }
+  for (const aclTensor* tensor : tensors) {
+    walk.views[walk.operands++] = {tensor->dataType, aclDataTypeSize(tensor->dataType),
+                                   tensor->originAddress()};
+  }
+  return walk;
+}
+
+}  // namespace cann4j
