@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.attention;
+
+import io.github.cann4j.acl.DataType;
+import io.github.cann4j.acl.Tensor;
+import io.github.cann4j.hccl.Communicator;
+import io.github.cann4j.hccl.SendRecv;
+import io.github.cann4j.plan.RowRange;
+import io.github.cann4j.plan.Transfer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Moves rows of two tensors (k and v, or dk and dv) between ring ranks, in one block per peer and direction: the rows of
+ * the first, then those of the second. Two buffers alternate, so that a transfer and the computation on the one before
+ * it overlap.
+ */
+final class KvExchange {
+  private final Recording recording;
+  private final Communicator ring;
+  private final ExchangeLane lane;
+  private final String name;
+  private final DataType dataType;
+  private final Tensor first;
+  private final Tensor second;
+  private final boolean[] posted;
+  private final Block[] received = new Block[ExchangeLane.SLOTS];
+
+  /**
+   * Rows of one owner, in one buffer.
+   *
+   * @param owner ring rank
+   * @param rows the owner's local rows
+   * @param first {@code [batch, rows, heads, D]}
+   * @param second {@code [batch, rows, heads, Dv]}
+   * @param whole both as one contiguous tensor
+   */
+  record Block(int owner, RowRange rows, Tensor first, Tensor second, Tensor whole) {
+    Tensor firstRows(RowRange part) {
+      return Recording.rows(first, part.shift(-rows.begin()));
+    }
+
+    Tensor secondRows(RowRange part) {
+      return Recording.rows(second, part.shift(-rows.begin()));
+    }
+  }
+
+  /** Buffers are named after {@code name}; {@code first} and {@code second} give the shapes of a row. */
+  KvExchange(
+      Recording recording,
+      Communicator ring,
+      ExchangeLane lane,
+      String name,
+      DataType dataType,
+      Tensor first,
+      Tensor second,
+      int steps) {
+    this.recording = recording;
+    this.ring = ring;
+    this.lane = lane;
+    this.name = name;
+    this.dataType = dataType;
+    this.first = first;
+    this.second = second;
+    this.posted = new boolean[steps];
+  }
+
+  /** The buffer from which step {@code i} sends; the compute stream may write it after {@link #await} of step i − 2. */
+  Block sendBlock(int i, Transfer send) {
+    return block(name + "-send-" + slot(i), send);
+  }
+
+  /** Starts the transfers of step {@code i} once the compute stream has come here. */
+  void post(int i, Optional<Transfer> send, Optional<Transfer> receive) {
+    int slot = slot(i);
+    received[slot] = null;
+    if (send.isEmpty() && receive.isEmpty()) {
+      return;
+    }
+    List<SendRecv> items = new ArrayList<>(2);
+    send.ifPresent(t -> items.add(SendRecv.send(sendBlock(i, t).whole(), t.peer())));
+    receive.ifPresent(
+        t -> {
+          received[slot] = block(name + "-receive-" + slot, t);
+          items.add(SendRecv.recv(received[slot].whole(), t.peer()));
+        });
+    posted[i] = true;
+    Runnable transfer = () -> ring.batchSendRecv(items, recording.exchange());
+    recording.program().add(() -> lane.post(slot, transfer));
+  }
+
+  /** Lets the compute stream wait for the transfers of step {@code i}, if there are any. */
+  void await(int i) {
+    if (posted[i]) {
+      recording.program().add(() -> lane.await(slot(i)));
+    }
+  }
+
+  /** What step {@code i} received. */
+  Block received(int i) {
+    return received[slot(i)];
+  }
+
+  private Block block(String buffer, Transfer transfer) {
+    long batch = first.size(0);
+    long rows = transfer.rows().length();
+    long firstElements = batch * rows * first.size(2) * first.size(3);
+    long secondElements = batch * rows * second.size(2) * second.size(3);
+    Tensor whole = recording.scratch(buffer, dataType, firstElements + secondElements);
+    return new Block(
+        transfer.owner(),
+        transfer.rows(),
+        whole.slice(0, 0, firstElements).reshape(batch, rows, first.size(2), first.size(3)),
+        whole
+            .slice(0, firstElements, firstElements + secondElements)
+            .reshape(batch, rows, second.size(2), second.size(3)),
+        whole);
+  }
+
+  private static int slot(int i) {
+    return i % ExchangeLane.SLOTS;
+  }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.attention;
+
+import io.github.cann4j.acl.DataType;
+import io.github.cann4j.acl.Tensor;
+import io.github.cann4j.plan.AttentionCall;
+import io.github.cann4j.plan.RowRange;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Row maxima and sums of the softmax, in the order in which the local step's kernel writes them and its gradient reads
+ * them: one block {@code [heads][rows][8]} per segment. A hop touches rows of one document, hence few blocks, which are
+ * addressed as strided views; nothing is ever reordered.
+ */
+final class SoftmaxStats {
+  private final Tensor max;
+  private final Tensor sum;
+  private final long rows;
+  private final int heads;
+  private final List<RowRange> segments;
+
+  /**
+   * One part of a row range that lies in one block.
+   *
+   * @param rows local rows
+   * @param max view {@code [1, heads, rows, 8]}
+   * @param sum likewise
+   */
+  record Piece(RowRange rows, Tensor max, Tensor sum) {}
+
+  SoftmaxStats(Recording recording, long rows, List<AttentionCall> localCalls) {
+    this.rows = rows;
+    this.heads = recording.config().heads();
+    long elements = recording.batch() * rows * heads * Recording.STATISTIC_COPIES;
+    max = recording.kept(DataType.FLOAT, elements);
+    sum = recording.kept(DataType.FLOAT, elements);
+    segments = new ArrayList<>();
+    for (AttentionCall call : localCalls) {
+      for (int i = 0; i < call.segments(); i++) {
+        segments.add(call.qSegment(i));
+      }
+    }
+  }
+
+  /** Maxima of whole segments of one batch element, as the variable-length kernel declares them. */
+  Tensor packedMax(int batch, RowRange callRows) {
+    return packed(max, batch, callRows);
+  }
+
+  Tensor packedSum(int batch, RowRange callRows) {
+    return packed(sum, batch, callRows);
+  }
+
+  /** Maxima as the dense kernel declares them; only if all rows are one segment. */
+  Tensor denseMax() {
+    return dense(max);
+  }
+
+  Tensor denseSum() {
+    return dense(sum);
+  }
+
+  private Tensor packed(Tensor statistic, int batch, RowRange callRows) {
+    return Tensor.of(
+        statistic.buffer(),
+        byteOffset(batch, callRows.begin()),
+        DataType.FLOAT,
+        callRows.length(),
+        heads,
+        Recording.STATISTIC_COPIES);
+  }
+
+  private Tensor dense(Tensor statistic) {
+    long batch = statistic.elements() / (rows * heads * Recording.STATISTIC_COPIES);
+    return statistic.reshape(batch, heads, rows, Recording.STATISTIC_COPIES);
+  }
+
+  private long byteOffset(int batch, long row) {
+    return (batch * rows + row)
+        * heads
+        * Recording.STATISTIC_COPIES
+        * DataType.FLOAT.byteSize();
+  }
+
+  List<Piece> pieces(int batch, RowRange range) {
+    List<Piece> pieces = new ArrayList<>();
+    for (int i = firstSegmentEndingAfter(range.begin()); i < segments.size(); i++) {
+      RowRange segment = segments.get(i);
+      RowRange part = segment.intersect(range);
+      if (part.isEmpty()) {
+        break;
+      }
+      pieces.add(new Piece(part, block(max, batch, segment, part), block(sum, batch, segment, part)));
+    }
+    return pieces;
+  }
+
+  private int firstSegmentEndingAfter(long row) {
+    int low = 0;
+    int high = segments.size();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (segments.get(middle).end() <= row) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  private Tensor block(Tensor statistic, int batch, RowRange segment, RowRange part) {
+    long copies = Recording.STATISTIC_COPIES;
+    long headStride = segment.length() * copies;
+    long offset =
+        byteOffset(batch, segment.begin())
+            + (part.begin() - segment.begin()) * copies * DataType.FLOAT.byteSize();
+    return Tensor.strided(
+        statistic.buffer(),
+        offset,
+        DataType.FLOAT,
+        new long[] {1, heads, part.length(), copies},
+        new long[] {heads * headStride, headStride, copies, 1});
+  }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Packing of documents, context-parallel plans, and context-parallel attention on CANN. */
+module io.github.cann4j.core {
+  requires transitive io.github.cann4j.bindings;
+  requires org.slf4j;
+
+  exports io.github.cann4j.attention;
+  exports io.github.cann4j.packing;
+  exports io.github.cann4j.plan;
+}

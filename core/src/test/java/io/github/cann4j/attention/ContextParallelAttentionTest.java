@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.attention;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.cann4j.acl.DataType;
+import io.github.cann4j.aclnn.Layout;
+import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.plan.ContextParallelPlan;
+import io.github.cann4j.plan.CpGrid;
+import io.github.cann4j.plan.ExchangePattern;
+import io.github.cann4j.plan.Sharding;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Ring, Ulysses and hybrid attention against the fp64 reference and against one device. */
+class ContextParallelAttentionTest {
+  private static final String[] NAMES = {"out", "dq", "dk", "dv"};
+
+  private static final List<CpGrid> GRIDS =
+      List.of(
+          new CpGrid(1, 1),
+          new CpGrid(2, 1),
+          new CpGrid(3, 1),
+          new CpGrid(4, 1),
+          new CpGrid(8, 1),
+          new CpGrid(1, 2),
+          new CpGrid(1, 4),
+          new CpGrid(2, 2),
+          new CpGrid(4, 2),
+          new CpGrid(2, 4),
+          new CpGrid(3, 2));
+
+  /** 240 rows, which every size above divides. */
+  private static final List<PackedSequence> SEQUENCES =
+      List.of(
+          PackedSequence.ofLengths(240),
+          PackedSequence.ofLengths(1, 1, 37, 101, 1, 3, 65, 31),
+          PackedSequence.ofLengths(200, 40),
+          PackedSequence.ofLengths(30, 30, 30, 30, 30, 30, 30, 30),
+          PackedSequence.ofLengths(new long[] {5, 80, 60}, 240),
+          PackedSequence.ofLengths(new long[] {1}, 240));
+
+  record Case(PackedSequence sequence, CpGrid grid, AttentionConfig config) {}
+
+  static List<Case> cases() {
+    List<Case> cases = new ArrayList<>();
+    for (CpGrid grid : GRIDS) {
+      for (PackedSequence sequence : SEQUENCES) {
+        for (DataType type : List.of(DataType.FLOAT, DataType.BF16)) {
+          for (int kvHeads : new int[] {8, 4}) {
+            cases.add(new Case(sequence, grid, config(type, 8, kvHeads, Layout.TND, 1)));
+          }
+        }
+      }
+      cases.add(new Case(SEQUENCES.getFirst(), grid, config(DataType.FLOAT, 8, 4, Layout.BSND, 2)));
+      cases.add(new Case(SEQUENCES.get(4), grid, config(DataType.BF16, 8, 4, Layout.BSND, 3)));
+    }
+    cases.add(
+        new Case(SEQUENCES.get(1), new CpGrid(1, 8), config(DataType.FLOAT, 8, 8, Layout.TND, 1)));
+    cases.add(
+        new Case(SEQUENCES.get(2), new CpGrid(1, 3), config(DataType.BF16, 6, 3, Layout.BSND, 2)));
+    cases.add(
+        new Case(
+            SEQUENCES.get(1),
+            new CpGrid(2, 2),
+            AttentionConfig.builder()
+                .heads(4, 2)
+                .headDim(24, 16)
+                .dataType(DataType.FLOAT)
+                .build()));
+    return cases;
+  }
+
+  static AttentionConfig config(
+      DataType type, int heads, int kvHeads, Layout layout, int batchSize) {
+    return AttentionConfig.builder()
+        .heads(heads, kvHeads)
+        .headDim(16)
+        .dataType(type)
+        .layout(layout)
+        .batchSize(batchSize)
+        .build();
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("cases")
+  void equalsReferenceAndOneDevice(Case c) throws Exception {
+    AttentionCase problem = new AttentionCase(c.sequence(), c.config(), 7);
+    ContextParallelPlan plan = problem.plan(c.grid());
+    AttentionCase.Results results = problem.run(plan, 1);
+    List<double[]> expected = problem.reference();
+    Tolerance tolerance = Tolerance.of(c.config().dataType());
+    tolerance.check(expected, results);
+    if (c.config().dataType() != DataType.FLOAT && c.grid().size() > 1) {
+      AttentionCase.Results one = problem.run(problem.plan(new CpGrid(1, 1)), 1);
+      for (int i = 0; i < NAMES.length; i++) {
+        double single = rmse(expected.get(i), one.all().get(i));
+        double split = rmse(expected.get(i), results.all().get(i));
+        assertTrue(
+            split <= 2 * single,
+            "%s: RMSE %g over ranks, %g on one device".formatted(NAMES[i], split, single));
+      }
+    }
+    assertEquals(plannedBytes(plan, c.config()), results.bytesSent(), "bytes sent");
+  }
+
+  static List<Case> ringCases() {
+    List<Case> cases = new ArrayList<>();
+    for (CpGrid grid : List.of(new CpGrid(3, 1), new CpGrid(4, 1), new CpGrid(4, 2))) {
+      for (PackedSequence sequence : SEQUENCES) {
+        cases.add(new Case(sequence, grid, config(DataType.FLOAT, 4, 2, Layout.TND, 1)));
+      }
+      cases.add(new Case(SEQUENCES.get(2), grid, config(DataType.BF16, 4, 2, Layout.BSND, 2)));
+    }
+    return cases;
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("ringCases")
+  void otherShardingsPatternsAndLimitsGiveTheSame(Case c) throws Exception {
+    AttentionCase problem = new AttentionCase(c.sequence(), c.config(), 11);
+    List<double[]> expected = problem.reference();
+    Tolerance tolerance = Tolerance.of(c.config().dataType());
+    for (Sharding sharding : Sharding.values()) {
+      for (ExchangePattern pattern : ExchangePattern.values()) {
+        for (long maxPairs : new long[] {Long.MAX_VALUE, 300}) {
+          ContextParallelPlan plan =
+              ContextParallelPlan.builder(c.sequence(), c.grid())
+                  .sharding(sharding)
+                  .pattern(pattern)
+                  .maxPairsPerCall(maxPairs)
+                  .maxSequencesPerCall(maxPairs == 300 ? 2 : 2048)
+                  .build();
+          tolerance.check(expected, problem.run(plan, 1));
+        }
+      }
+    }
+  }
+
+  @Test
+  void repeatedRunsGiveTheSameBits() throws Exception {
+    AttentionCase problem =
+        new AttentionCase(SEQUENCES.get(1), config(DataType.BF16, 8, 4, Layout.TND, 1), 13);
+    ContextParallelPlan plan = problem.plan(new CpGrid(2, 2));
+    AttentionCase.Results once = problem.run(plan, 1);
+    AttentionCase.Results again = problem.run(plan, 5);
+    for (int i = 0; i < NAMES.length; i++) {
+      assertArrayEquals(once.all().get(i), again.all().get(i), NAMES[i]);
+    }
+  }
+
+  /** Bytes over all ranks of one forward and backward. */
+  private static long plannedBytes(ContextParallelPlan plan, AttentionConfig config) {
+    CpGrid grid = plan.grid();
+    int elementBytes = config.dataType().byteSize();
+    long kvRow = (long) config.kvHeads() * (config.headDim() + config.headDimV()) * elementBytes;
+    long queryRow = (long) config.heads() * (config.headDim() + config.headDimV()) * elementBytes;
+    long bytes = 0;
+    for (int rank = 0; rank < grid.ringDegree(); rank++) {
+      // Every Ulysses rank sends its share of the heads.
+      bytes += plan.forwardBytesSent(rank, kvRow);
+      bytes += plan.backwardBytesSent(rank, kvRow, kvRow);
+    }
+    long ulysses = grid.ulyssesDegree();
+    long moved = plan.sequence().length() * (2 * kvRow + 2 * queryRow);
+    return config.batchSize() * (bytes + moved * (ulysses - 1) / ulysses);
+  }
+
+  private static double rmse(double[] expected, float[] actual) {
+    double sum = 0;
+    for (int i = 0; i < actual.length; i++) {
+      double difference = actual[i] - expected[i];
+      sum += difference * difference;
+    }
+    return Math.sqrt(sum / actual.length);
+  }
+
+  /** |error| ≤ atol + rtol·|reference|. */
+  record Tolerance(double atol, double gradientAtol, double rtol) {
+    static Tolerance of(DataType type) {
+      return type == DataType.FLOAT
+          ? new Tolerance(2e-5, 1e-4, 1e-5)
+          : new Tolerance(2.5e-2, 2.5e-2, 1.0 / 128);
+    }
+
+    void check(List<double[]> expected, AttentionCase.Results results) {
+      for (int i = 0; i < NAMES.length; i++) {
+        double[] reference = expected.get(i);
+        float[] actual = results.all().get(i);
+        for (int j = 0; j < actual.length; j++) {
+          double limit = (i == 0 ? atol : gradientAtol) + rtol * Math.abs(reference[j]);
+          if (!(Math.abs(actual[j] - reference[j]) <= limit)) {
+            throw new AssertionError(
+                "%s[%d] is %s, should be %s ± %s"
+                    .formatted(NAMES[i], j, actual[j], reference[j], limit));
+          }
+        }
+      }
+    }
+  }
+}
