@@ -89,7 +89,7 @@ void Group::carry(std::vector<Pair> pairs) {
   if (freed.empty()) {
     copyBlocks(blocks);
   } else {
-    failNow(std::move(freed));
+    failNow(freed);
   }
   const std::string* failure = freed.empty() ? nullptr : this->failure();
   for (const Pair& pair : pairs) {
@@ -151,7 +151,7 @@ void Group::carry(std::vector<Arrival> arrivals) {
   if (freed.empty()) {
     runCollective(arrivals);
   } else {
-    failNow(std::move(freed));
+    failNow(freed);
   }
   const std::string* failure = freed.empty() ? nullptr : this->failure();
   for (const Arrival& arrival : arrivals) {

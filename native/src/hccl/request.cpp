@@ -96,7 +96,7 @@ HcclResult Request::checkBuffer(const char* argument, const void* buffer, uint64
                 function_, argument, buffer, device, communicator_->rank(),
                 communicator_->name().c_str(), communicator_->device());
   }
-  if (!isDeviceRange(buffer, bytes)) {
+  if (bytes > 0 && !isDeviceRange(buffer, bytes)) {
     return fail(HCCL_E_PARA,
                 "%s: the %llu bytes of %s from %p on do not lie in one live allocation", function_,
                 static_cast<unsigned long long>(bytes), argument, buffer);
