@@ -2,10 +2,12 @@
 // Attention in fp64, written from its definition, and seeded data rounded to the stored type.
 #pragma once
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -190,12 +192,12 @@ struct Attention {
   }
 
   std::string describe() const {
-    std::string s = type == Type::Float32 ? "fp32" : type == Type::BFloat16 ? "bf16" : "fp16";
-    s += mask == Mask::None ? " full" : mask == Mask::LeftUp ? " mode 2" : " mode 3";
-    s += " N " + std::to_string(heads) + "/" + std::to_string(kvHeads) + " D " + std::to_string(dim) + "/" +
-         std::to_string(valueDim) + " lengths";
-    for (const Length& l : lengths) s += " " + std::to_string(l.q) + "x" + std::to_string(l.kv);
-    return s;
+    std::ostringstream s;
+    s << (type == Type::Float32 ? "fp32" : type == Type::BFloat16 ? "bf16" : "fp16")
+      << (mask == Mask::None ? " full" : mask == Mask::LeftUp ? " mode 2" : " mode 3") << " N " << heads << "/" << kvHeads
+      << " D " << dim << "/" << valueDim << " lengths";
+    for (const Length& l : lengths) s << " " << l.q << "x" << l.kv;
+    return s.str();
   }
 };
 
