@@ -225,10 +225,11 @@ public final class ReferenceAttention {
         int o = stat * headDimV;
         scale(out, o, headDimV, shrink);
         for (int j = 0; j < visible; j++) {
-          double weight = Math.exp(p[j] - blockMax);
-          total += weight;
-          axpy(weight, value, ((begin + j) * kvHeads + kvHead) * headDimV, out, o, headDimV);
+          p[j] = Math.exp(p[j] - blockMax);
+          total += p[j];
         }
+        int v = (begin * kvHeads + kvHead) * headDimV;
+        addRows(p, 0, visible, value, v, kvHeads * headDimV, out, o, headDimV);
         max[stat] = blockMax;
         sum[stat] = total;
       }
@@ -262,10 +263,8 @@ public final class ReferenceAttention {
         int visible = Math.min(width, row + 1 - begin);
         int stat = row * heads + head;
         scoreGrad(stat, visible, query, keys, dy, values, forward, delta, p, ds);
-        for (int j = 0; j < visible; j++) {
-          int k = ((begin + j) * kvHeads + kvHead) * headDim;
-          axpy(ds[j], key, k, dq, stat * headDim, headDim);
-        }
+        int k = (begin * kvHeads + kvHead) * headDim;
+        addRows(ds, 0, visible, key, k, kvHeads * headDim, dq, stat * headDim, headDim);
       }
     }
   }
@@ -285,18 +284,49 @@ public final class ReferenceAttention {
     double[] values = new double[headDimV * BLOCK];
     double[] p = new double[BLOCK];
     double[] ds = new double[BLOCK];
-    int group = heads / kvHeads;
+    // [key of the block][query row of a block]
+    double[] pColumns = new double[BLOCK * BLOCK];
+    double[] dsColumns = new double[BLOCK * BLOCK];
     transpose(key, kv.begin, kv.rows(), kvHeads, kvHead, headDim, keys);
     transpose(value, kv.begin, kv.rows(), kvHeads, kvHead, headDimV, values);
-    for (int row = kv.begin; row < kv.documentEnd; row++) {
-      int visible = Math.min(kv.rows(), row + 1 - kv.begin);
-      for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
-        int stat = row * heads + head;
-        scoreGrad(stat, visible, query, keys, dy, values, forward, delta, p, ds);
-        for (int j = 0; j < visible; j++) {
+    int group = heads / kvHeads;
+    for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+      for (int first = kv.begin; first < kv.documentEnd; first += BLOCK) {
+        int queries = Math.min(BLOCK, kv.documentEnd - first);
+        for (int i = 0; i < queries; i++) {
+          int visible = Math.min(kv.rows(), first + i + 1 - kv.begin);
+          int stat = (first + i) * heads + head;
+          scoreGrad(stat, visible, query, keys, dy, values, forward, delta, p, ds);
+          for (int j = 0; j < visible; j++) {
+            pColumns[j * BLOCK + i] = p[j];
+            dsColumns[j * BLOCK + i] = ds[j];
+          }
+        }
+        for (int j = 0; j < kv.rows(); j++) {
+          int hidden = Math.max(0, kv.begin + j - first);
+          int column = j * BLOCK + hidden;
+          int source = (first + hidden) * heads + head;
           int target = (kv.begin + j) * kvHeads + kvHead;
-          axpy(ds[j], query, stat * headDim, dk, target * headDim, headDim);
-          axpy(p[j], dy, stat * headDimV, dv, target * headDimV, headDimV);
+          addRows(
+              dsColumns,
+              column,
+              queries - hidden,
+              query,
+              source * headDim,
+              heads * headDim,
+              dk,
+              target * headDim,
+              headDim);
+          addRows(
+              pColumns,
+              column,
+              queries - hidden,
+              dy,
+              source * headDimV,
+              heads * headDimV,
+              dv,
+              target * headDimV,
+              headDimV);
         }
       }
     }
@@ -328,14 +358,44 @@ public final class ReferenceAttention {
   private static void multiply(
       double[] vector, int offset, int dims, double[] transposed, double[] result) {
     Arrays.fill(result, 0);
-    for (int d = 0; d < dims; d++) {
-      axpy(vector[offset + d], transposed, d * BLOCK, result, 0, BLOCK);
-    }
+    addRows(vector, offset, dims, transposed, 0, BLOCK, result, 0, BLOCK);
   }
 
-  private static void axpy(double a, double[] x, int xBegin, double[] y, int yBegin, int n) {
-    for (int i = 0; i < n; i++) {
-      y[yBegin + i] += a * x[xBegin + i];
+  /**
+   * Adds {@code count} weighted rows of {@code width} elements to the target. Four rows at a time,
+   * because loading and storing the target is what takes the time.
+   */
+  private static void addRows(
+      double[] weights,
+      int weight,
+      int count,
+      double[] source,
+      int begin,
+      int stride,
+      double[] target,
+      int to,
+      int width) {
+    int row = 0;
+    for (; row + 4 <= count; row += 4) {
+      double a = weights[weight + row];
+      double b = weights[weight + row + 1];
+      double c = weights[weight + row + 2];
+      double d = weights[weight + row + 3];
+      int s = begin + row * stride;
+      int t = s + stride;
+      int u = t + stride;
+      int v = u + stride;
+      for (int i = 0; i < width; i++) {
+        target[to + i] +=
+            (a * source[s + i] + b * source[t + i]) + (c * source[u + i] + d * source[v + i]);
+      }
+    }
+    for (; row < count; row++) {
+      double a = weights[weight + row];
+      int s = begin + row * stride;
+      for (int i = 0; i < width; i++) {
+        target[to + i] += a * source[s + i];
+      }
     }
   }
 
