@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the headers declare is what the library exports.
+include(${CMAKE_CURRENT_LIST_DIR}/../cmake/declared_functions.cmake)
+declared_functions(declared ${INCLUDE_DIR})
+execute_process(COMMAND ${NM} -D --defined-only --format=posix ${LIBRARY}
+                OUTPUT_VARIABLE table RESULT_VARIABLE code)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${NM} ${LIBRARY} failed")
+endif()
+string(REGEX REPLACE " [^\n]*" "" names "${table}")
+string(REGEX MATCHALL "[^\n]+" exported "${names}")
+list(SORT exported)
+set(missing ${declared})
+list(REMOVE_ITEM missing ${exported})
+set(extra ${exported})
+list(REMOVE_ITEM extra ${declared})
+list(LENGTH declared count)
+if(missing OR extra OR count LESS 100)
+  message(FATAL_ERROR "${count} declared; not exported: ${missing}; exported without a declaration: ${extra}")
+endif()
