@@ -143,6 +143,8 @@ final class PlanCheck {
         if (plan.pattern() == ExchangePattern.DIRECT) {
           int self = r;
           assertEquals(hullOfDemand(step.owner(), r), received);
+          assertEquals(step.kvReceive(), step.gradientSend());
+          assertEquals(step.kvSend(), step.gradientReceive());
           step.kvSend().ifPresent(t -> assertEquals(self, t.owner()));
           step.kvReceive().ifPresent(t -> assertEquals(step.owner(), t.peer()));
         } else {
@@ -167,6 +169,12 @@ final class PlanCheck {
       downstream = downstream.hull(hullOfDemand(step.owner(), rank));
     }
     assertEquals(downstream, rows(step.kvReceive()));
+    // What leaves has been touched by the ranks from owner - 1 to this one, and by no other.
+    RowRange upstream = RowRange.EMPTY;
+    for (int i = 1; i <= step.index(); i++) {
+      upstream = upstream.hull(hullOfDemand(step.owner(), Math.floorMod(step.owner() - i, ranks)));
+    }
+    assertEquals(upstream, rows(step.gradientSend()));
     if (step.kvSend().isPresent()) {
       Transfer send = step.kvSend().get();
       if (step.index() == 1) {
