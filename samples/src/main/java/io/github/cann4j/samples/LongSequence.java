@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.samples;
+
+import io.github.cann4j.acl.Cann;
+import io.github.cann4j.acl.Toolkit;
+import io.github.cann4j.attention.AttentionConfig;
+import io.github.cann4j.attention.ContextParallelAlgorithm;
+import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.packing.PackedTokens;
+import io.github.cann4j.plan.ContextParallelPlan;
+import io.github.cann4j.plan.CpGrid;
+import io.github.cann4j.plan.ExchangePattern;
+import io.github.cann4j.plan.Sharding;
+import io.github.cann4j.samples.cli.BadInputException;
+import io.github.cann4j.samples.cli.Choice;
+import io.github.cann4j.samples.cli.Devices;
+import io.github.cann4j.samples.cli.ExitCode;
+import io.github.cann4j.samples.cli.Progress;
+import io.github.cann4j.samples.cli.SampleCommand;
+import io.github.cann4j.samples.run.AttentionRuns;
+import io.github.cann4j.samples.run.LongSequenceJob;
+import io.github.cann4j.samples.run.ResultReport;
+import io.github.cann4j.samples.run.RunResult;
+import io.github.cann4j.samples.text.DocumentReader;
+import io.github.cann4j.samples.text.TextPacking;
+import io.github.cann4j.samples.text.TextTokenizer;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * Packs text into one long sequence and runs context-parallel attention over it, forward and
+ * backward, on ranks that are threads of this process; checks the results and times them.
+ */
+@Command(
+    name = "long-sequence",
+    customSynopsis = "long-sequence [OPTION]...",
+    mixinStandardHelpOptions = true,
+    versionProvider = SampleCommand.Version.class,
+    sortOptions = false,
+    usageHelpAutoWidth = true,
+    description = {
+      "Packs documents into one long sequence and runs context-parallel attention over it, forward"
+          + " and backward, on one rank per device. Compares the results with one device and with"
+          + " an fp64 reference, and prints a table.",
+      ""
+    },
+    footer = {
+      "",
+      "Exit codes: 0 all well, 1 a check failed, 2 wrong options or data, 3 no usable toolkit."
+    })
+public final class LongSequence implements Callable<Integer> {
+  private static final Choice<Boolean> FORMAT =
+      new Choice<>("--format", "table", false, "json", true);
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--seq-length",
+      paramLabel = "N",
+      defaultValue = "16384",
+      description = "Tokens per packed sequence (default: ${DEFAULT-VALUE}).")
+  private int seqLength;
+
+  @Option(
+      names = "--context-parallel-size",
+      paramLabel = "N",
+      defaultValue = "4",
+      description = "Context-parallel ranks; divides --seq-length (default: ${DEFAULT-VALUE}).")
+  private int contextParallelSize;
+
+  @Option(
+      names = "--context-parallel-algo",
+      paramLabel = "NAME",
+      split = ",",
+      defaultValue = "megatron_cp_algo,ulysses_cp_algo,hybrid_cp_algo",
+      description =
+          "megatron_cp_algo (ring), ulysses_cp_algo (heads by all-to-all) or hybrid_cp_algo"
+              + " (Ulysses inside, ring outside). May be repeated (default: all three).")
+  private List<String> algorithms;
+
+  @Option(
+      names = "--ulysses-degree-in-cp",
+      paramLabel = "N",
+      description =
+          "Ranks of a Ulysses group in hybrid_cp_algo (default: 2 if that divides the ranks, else"
+              + " all of them).")
+  private Integer ulyssesDegreeInCp;
+
+  @Option(
+      names = "--attention-mask-type",
+      paramLabel = "NAME",
+      defaultValue = "causal",
+      description = "causal; general masks are not supported yet (default: ${DEFAULT-VALUE}).")
+  private String attentionMaskType;
+
+  @Option(
+      names = "--reset-position-ids",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description = "Restart position ids after each EOD token (default: ${DEFAULT-VALUE}).")
+  private boolean resetPositionIds;
+
+  @Option(
+      names = "--reset-attention-mask",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description =
+          "Attend inside each document only; else over the whole sequence (default:"
+              + " ${DEFAULT-VALUE}).")
+  private boolean resetAttentionMask;
+
+  @Option(
+      names = "--data",
+      paramLabel = "PATH",
+      split = ",",
+      description =
+          "Files or directories with documents: .jsonl files with one object per line, other files"
+              + " as UTF-8 text; read from the first on and repeated as needed (default: texts that"
+              + " come with the project).")
+  private List<Path> data = new ArrayList<>();
+
+  @Option(
+      names = "--text-field",
+      paramLabel = "NAME",
+      defaultValue = "text",
+      description = "Field of a JSON object with its text (default: ${DEFAULT-VALUE}).")
+  private String textField;
+
+  @Option(
+      names = "--eod-id",
+      paramLabel = "ID",
+      description = "Token that ends a document (default: end-of-text of the vocabulary).")
+  private Integer eodId;
+
+  @Option(
+      names = "--num-attention-heads",
+      paramLabel = "N",
+      defaultValue = "16",
+      description = "Query heads (default: ${DEFAULT-VALUE}).")
+  private int heads;
+
+  @Option(
+      names = "--num-query-groups",
+      paramLabel = "N",
+      defaultValue = "8",
+      description = "Key/value heads; divides the query heads (default: ${DEFAULT-VALUE}).")
+  private int kvHeads;
+
+  @Option(
+      names = "--kv-channels",
+      paramLabel = "N",
+      defaultValue = "64",
+      description = "Elements of a head (default: ${DEFAULT-VALUE}).")
+  private int headDim;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "NAME",
+      defaultValue = "fp32",
+      description = "fp32 or bf16 (default: ${DEFAULT-VALUE}).")
+  private String dtype;
+
+  @Option(
+      names = "--layout",
+      paramLabel = "NAME",
+      defaultValue = "tnd",
+      description = "Layout of all tensors: tnd or bsnd (default: ${DEFAULT-VALUE}).")
+  private String layout;
+
+  @Option(
+      names = "--exchange-pattern",
+      paramLabel = "NAME",
+      defaultValue = "direct",
+      description =
+          "How keys and values travel: direct (to the rank that needs them) or ring (to the"
+              + " previous rank) (default: ${DEFAULT-VALUE}).")
+  private String exchangePattern;
+
+  @Option(
+      names = "--sharding",
+      paramLabel = "NAME",
+      defaultValue = "zigzag",
+      description = "Rows of a ring rank: zigzag or contiguous (default: ${DEFAULT-VALUE}).")
+  private String sharding;
+
+  @Option(
+      names = "--iterations",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Timed passes (default: ${DEFAULT-VALUE}).")
+  private int iterations;
+
+  @Option(
+      names = "--warmup",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Passes before the timed ones (default: ${DEFAULT-VALUE}).")
+  private int warmup;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Seed of embedding, projection and output gradient (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--verify",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description = "Compare with one device and with fp64 (default: ${DEFAULT-VALUE}).")
+  private boolean verify;
+
+  @Option(
+      names = "--format",
+      paramLabel = "NAME",
+      defaultValue = "table",
+      description = "table or json (default: ${DEFAULT-VALUE}).")
+  private String format;
+
+  @Option(
+      names = "--progress",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description = "Show a progress bar on standard error (default: ${DEFAULT-VALUE}).")
+  private boolean showProgress;
+
+  /** Starts the program. */
+  public static void main(String[] args) {
+    System.exit(SampleCommand.run(new LongSequence(), args));
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    boolean json = FORMAT.parse(format);
+    TextTokenizer tokenizer = new TextTokenizer();
+    LongSequenceJob job = prepare(tokenizer);
+    Toolkit toolkit = Cann.toolkit();
+    Devices.require(toolkit, job.ranks(), "--context-parallel-size");
+
+    PrintWriter out = spec.commandLine().getOut();
+    ResultReport report = new ResultReport(job, toolkit, tokenizer.name());
+    if (!json) {
+      report.printJob(out);
+    }
+    List<RunResult> results;
+    long referenceRows;
+    try (Progress progress =
+        showProgress
+            ? Progress.of(job.steps(), spec.commandLine().getErr())
+            : Progress.silent()) {
+      AttentionRuns runs = new AttentionRuns(job, progress);
+      results = runs.run();
+      referenceRows = runs.referenceRows();
+    }
+    if (json) {
+      report.printJson(results, referenceRows, out);
+    } else {
+      report.printTable(results, referenceRows, out);
+    }
+    List<String> complaints =
+        results.stream().flatMap(result -> result.complaints().stream()).toList();
+    for (String complaint : complaints) {
+      spec.commandLine().getErr().println("long-sequence: check failed: " + complaint);
+    }
+    return complaints.isEmpty() ? ExitCode.OK : ExitCode.FAILED;
+  }
+
+  /** Checks the options, from the cheap to the dear, and reads the text last. */
+  private LongSequenceJob prepare(TextTokenizer tokenizer) {
+    requireAtLeast("--seq-length", seqLength, 1);
+    requireAtLeast("--context-parallel-size", contextParallelSize, 1);
+    requireAtLeast("--iterations", iterations, 1);
+    requireAtLeast("--warmup", warmup, 0);
+    requireCausal();
+    if (seqLength % contextParallelSize != 0) {
+      int below = seqLength / contextParallelSize * contextParallelSize;
+      throw new BadInputException(
+          "--seq-length %d is not divisible by --context-parallel-size %d; %s%d would be"
+              .formatted(
+                  seqLength,
+                  contextParallelSize,
+                  below > 0 ? below + " or " : "",
+                  below + (long) contextParallelSize));
+    }
+    AttentionConfig config =
+        BadInputException.check(
+            () ->
+                AttentionConfig.builder()
+                    .heads(heads, kvHeads)
+                    .headDim(headDim)
+                    .dataType(Choice.DTYPE.parse(dtype))
+                    .layout(Choice.LAYOUT.parse(layout))
+                    .build());
+    Sharding shards = Choice.SHARDING.parse(sharding);
+    ExchangePattern pattern = Choice.EXCHANGE_PATTERN.parse(exchangePattern);
+    Set<ContextParallelAlgorithm> chosen = new LinkedHashSet<>();
+    for (String name : algorithms) {
+      ContextParallelAlgorithm algorithm =
+          BadInputException.check(() -> ContextParallelAlgorithm.fromOption(name));
+      BadInputException.check(() -> config.requireSplittable(grid(algorithm)));
+      chosen.add(algorithm);
+    }
+
+    DocumentReader reader =
+        data.isEmpty() ? DocumentReader.shipped() : DocumentReader.of(data, textField);
+    PackedTokens packed =
+        TextPacking.pack(
+            reader, tokenizer, seqLength, eodId == null ? tokenizer.endOfText() : eodId);
+    PackedSequence sequence =
+        resetAttentionMask ? packed.sequence() : packed.sequence().asOneDocument();
+    List<LongSequenceJob.Algorithm> runs = new ArrayList<>();
+    for (ContextParallelAlgorithm algorithm : chosen) {
+      ContextParallelPlan plan =
+          BadInputException.check(
+              () ->
+                  ContextParallelPlan.builder(sequence, grid(algorithm))
+                      .sharding(shards)
+                      .pattern(pattern)
+                      .build());
+      runs.add(new LongSequenceJob.Algorithm(algorithm.option(), plan));
+    }
+    return new LongSequenceJob(
+        packed,
+        sequence,
+        resetPositionIds,
+        config,
+        ContextParallelPlan.builder(sequence, new CpGrid(1, 1)).build(),
+        runs,
+        warmup,
+        iterations,
+        seed,
+        verify);
+  }
+
+  private CpGrid grid(ContextParallelAlgorithm algorithm) {
+    int degree = ulyssesDegreeInCp != null ? ulyssesDegreeInCp : defaultUlyssesDegree();
+    return algorithm.grid(contextParallelSize, degree);
+  }
+
+  private int defaultUlyssesDegree() {
+    return contextParallelSize % 2 == 0 ? 2 : contextParallelSize;
+  }
+
+  private void requireCausal() {
+    switch (attentionMaskType) {
+      case "causal" -> {}
+      case "general" ->
+          throw new BadInputException(
+              "--attention-mask-type general is not supported yet; the nearest one is causal");
+      default ->
+          throw new BadInputException(
+              "--attention-mask-type '%s' is unknown; it must be causal"
+                  .formatted(attentionMaskType));
+    }
+  }
+
+  private static void requireAtLeast(String option, int value, int least) {
+    if (value < least) {
+      throw new BadInputException("%s must be at least %d: %d".formatted(option, least, value));
+    }
+  }
+}
