@@ -124,7 +124,11 @@ public record RingAttentionUpdate(
               .formatted(layout));
     }
     int rank = layout == Layout.SBH ? 4 : 3;
-    if (output.rank() != 3 || statistics.rank() != rank || statistics.size(rank - 1) != 8) {
+    boolean empty = output.elements() == 0 || statistics.elements() == 0;
+    if (empty
+        || output.rank() != 3
+        || statistics.rank() != rank
+        || statistics.size(rank - 1) != 8) {
       throw shapes(layout, output, statistics);
     }
     if (layout == Layout.SBH) {
@@ -177,7 +181,7 @@ public record RingAttentionUpdate(
 
   private static IllegalArgumentException shapes(Layout layout, Tensor output, Tensor statistics) {
     return new IllegalArgumentException(
-        "layout %s needs %s, not %s and %s"
+        "layout %s needs %s, none empty, not %s and %s"
             .formatted(
                 layout,
                 layout == Layout.SBH

@@ -26,8 +26,9 @@ final class DynamicLinker {
       throw missingNativeAccess(e);
     } catch (IllegalArgumentException e) {
       String reason = dlerror(library);
+      String words = reason.isEmpty() ? e.getMessage() : reason;
       throw new CannLoadException(
-          "Cannot load " + library + ": " + (reason.isEmpty() ? e.getMessage() : reason),
+          "Cannot load " + (words.startsWith(library.toString()) ? "" : library + ": ") + words,
           "dlopen",
           0,
           "LOAD_FAILED",

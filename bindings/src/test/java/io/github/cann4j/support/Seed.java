@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.support;
+
+import java.util.Random;
+
+/** Random numbers of tests; the seed is printed, and given again with -Dtests.seed. */
+public final class Seed {
+  private Seed() {}
+
+  /** A generator for one test. */
+  public static Random random(String test) {
+    long seed = Long.getLong("tests.seed", System.nanoTime());
+    System.out.printf("%s: -Dtests.seed=%d%n", test, seed);
+    return new Random(seed);
+  }
+}
