@@ -39,8 +39,9 @@ final class PartialMerge {
    * @param partialOut {@code [rows, heads, Dv]}, contiguous, in the layer's type
    * @param partialMax {@code [1, heads, rows, 8]}
    * @param partialSum likewise
+   * @return the merge, which the program has
    */
-  static void record(
+  static PartialMerge record(
       Recording recording,
       Tensor out,
       SoftmaxStats.Piece stats,
@@ -54,6 +55,12 @@ final class PartialMerge {
       recording.copy(stats.max(), merge.newMax);
       recording.copy(stats.sum(), merge.newSum);
     }
+    return merge;
+  }
+
+  /** Goes on as if the toolkit had refused the operator. */
+  void refuse() {
+    refused = true;
   }
 
   private PartialMerge(
@@ -130,7 +137,7 @@ final class PartialMerge {
   }
 
   /** The same with elementwise operators; all statistics but the new ones serve as scratch. */
-  void runComposed() {
+  private void runComposed() {
     var stream = recording.compute();
     var workspace = recording.workspace();
     TensorOps.maximum(previousMax, currentMax, newMax, stream, workspace);
