@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "problem.hpp"
+#include "attention/problem.hpp"
 
 namespace cann4j::attention {
 

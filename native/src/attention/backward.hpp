@@ -5,8 +5,8 @@
 // added to memory tile by tile, in ascending order of key blocks whatever the threads do. Only keys are transposed,
 // once per block; query-side rows are copied as they are.
 
-#include "elements.hpp"
-#include "microkernel.hpp"
+#include "attention/elements.hpp"
+#include "attention/microkernel.hpp"
 
 namespace cann4j::attention::CANN4J_LEVEL {
 

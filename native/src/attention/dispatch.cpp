@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
 
-#include "attention.hpp"
+#include "attention/attention.hpp"
 
 namespace cann4j::attention {
 

@@ -3,7 +3,7 @@
 
 // Conversion between stored elements and the fp32 that all kernels compute in.
 
-#include "simd.hpp"
+#include "attention/simd.hpp"
 
 namespace cann4j::attention::CANN4J_LEVEL {
 
@@ -93,6 +93,18 @@ static void loadRow(float* target, const void* base, int64_t offset, int64_t cou
   }
 }
 
+// Rows of a tensor with heads lie pages apart, where hardware does not prefetch: ask for a row before its turn.
+constexpr int64_t kRowsAhead = 6;
+
+template <ElementType T>
+CANN4J_INLINE void prefetchRow(const void* base, int64_t offset, int64_t count, int64_t stride) {
+  using Stored = typename Element<T>::Stored;
+  if (stride != 1) return;
+  const char* from = reinterpret_cast<const char*>(static_cast<const Stored*>(base) + offset);
+  const int64_t bytes = count * static_cast<int64_t>(sizeof(Stored));
+  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at);
+}
+
 template <ElementType T>
 static void storeRow(void* base, int64_t offset, const float* source, int64_t count, int64_t stride) {
   using Stored = typename Element<T>::Stored;
@@ -154,6 +166,9 @@ template <ElementType T>
 static void packRows(float* target, int64_t width, const TensorView& t, int64_t offset, int64_t rows,
                      int64_t paddedRows, int64_t depth) {
   for (int64_t r = 0; r < rows; ++r) {
+    if (r + kRowsAhead < rows) {
+      prefetchRow<T>(t.data, offset + (r + kRowsAhead) * t.rowStride, depth, t.elementStride);
+    }
     loadRow<T>(target + r * width, t.data, offset + r * t.rowStride, depth, t.elementStride);
     for (int64_t d = depth; d < width; ++d) target[r * width + d] = 0;
   }

@@ -5,8 +5,8 @@
 // along vector lanes: maxima and sums need no horizontal step, and probabilities are already the packed operand of
 // the second product. Only Q is transposed, once per block; K rows are copied as they are.
 
-#include "elements.hpp"
-#include "microkernel.hpp"
+#include "attention/elements.hpp"
+#include "attention/microkernel.hpp"
 
 namespace cann4j::attention::CANN4J_LEVEL {
 
@@ -14,11 +14,12 @@ struct ForwardScratch {
   float* query;   // [panels][headDim][kWideColumns]
   float* output;  // [panels][paddedValueDim][kWideColumns]
   float* key;     // [paddedKeys][headDim]
-  float* value;   // [paddedValueDim / kWideRows][blockKeys][kWideRows]
+  float* value;   // [paddedValueDim / kWideRows][valueStride], each [blockKeys][kWideRows] and a gap
   float* scores;  // [paddedKeys][kWideColumns]
   float* maxima;  // [panels][kWideColumns]
   float* sums;    // [panels][kWideColumns]
   float* row;     // one row of either head size
+  int64_t valueStride;
   int64_t floats;
 };
 
@@ -36,7 +37,8 @@ static ForwardScratch layoutForward(const Problem& p, float* base) {
   s.query = take(panels * p.headDim * kWideColumns);
   s.output = take(panels * paddedValue * kWideColumns);
   s.key = take(paddedKeys * p.headDim);
-  s.value = take(paddedValue * p.blockKeys);
+  s.valueStride = p.blockKeys * kWideRows + 16;  // or packing one row would write to few cache sets only
+  s.value = take(paddedValue / kWideRows * s.valueStride);
   s.scores = take(paddedKeys * kWideColumns);
   s.maxima = take(panels * kWideColumns);
   s.sums = take(panels * kWideColumns);
@@ -47,13 +49,16 @@ static ForwardScratch layoutForward(const Problem& p, float* base) {
 
 // panel[d / kWideRows][key][d % kWideRows]
 template <ElementType T>
-static void packValue(float* target, int64_t blockKeys, const TensorView& t, int64_t offset, int64_t keys,
+static void packValue(float* target, int64_t stride, const TensorView& t, int64_t offset, int64_t keys,
                       int64_t valueDim, float* row) {
   const int64_t whole = valueDim / kWideRows * kWideRows;
   for (int64_t j = 0; j < keys; ++j) {
+    if (j + kRowsAhead < keys) {
+      prefetchRow<T>(t.data, offset + (j + kRowsAhead) * t.rowStride, valueDim, t.elementStride);
+    }
     loadRow<T>(row, t.data, offset + j * t.rowStride, valueDim, t.elementStride);
     float* to = target + j * kWideRows;
-    for (int64_t d = 0; d < whole; d += kWideRows, to += blockKeys * kWideRows) {
+    for (int64_t d = 0; d < whole; d += kWideRows, to += stride) {
       for (int r = 0; r < kWideRows; ++r) to[r] = row[d + r];
     }
     if (whole < valueDim) {
@@ -137,7 +142,7 @@ static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t pane
   for (int64_t d = 0; d < paddedValue; d += kWideRows) {
     Tile<kWideRows, kWideVectors> tile;
     clear(tile);
-    accumulate(tile, s.value + d * p.blockKeys, 1, kWideRows, s.scores, kWideColumns, count);
+    accumulate(tile, s.value + d / kWideRows * s.valueStride, 1, kWideRows, s.scores, kWideColumns, count);
     float* to = output + d * kWideColumns;
 #pragma GCC unroll 16
     for (int r = 0; r < kWideRows; ++r) {
@@ -204,7 +209,7 @@ static void forwardBlock(const Problem& p, const QueryBlock& item, void* memory)
     const int64_t keys = smaller(p.blockKeys, needed - k0);
     packRows<T>(s.key, p.headDim, p.key, offsetOf(p.key, seq.batch, seq.kvRow + k0, kvHead), keys,
                 roundUp(keys, kWideRows), p.headDim);
-    packValue<T>(s.value, p.blockKeys, p.value, offsetOf(p.value, seq.batch, seq.kvRow + k0, kvHead), keys, p.valueDim,
+    packValue<T>(s.value, s.valueStride, p.value, offsetOf(p.value, seq.batch, seq.kvRow + k0, kvHead), keys, p.valueDim,
                  s.row);
     for (int64_t panel = 0; panel < panels; ++panel) {
       const int64_t first = item.first + panel * kWideColumns;

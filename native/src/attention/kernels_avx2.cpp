@@ -7,5 +7,5 @@
 #define CANN4J_LEVEL_NAME "avx2"
 #define CANN4J_TABLE avx2Kernels
 
-#include "level.hpp"
+#include "attention/level.hpp"
 #endif

@@ -7,5 +7,5 @@
 #define CANN4J_LEVEL_NAME "avx512"
 #define CANN4J_TABLE avx512Kernels
 
-#include "level.hpp"
+#include "attention/level.hpp"
 #endif

@@ -3,4 +3,4 @@
 #define CANN4J_LEVEL_NAME "portable"
 #define CANN4J_TABLE portableKernels
 
-#include "level.hpp"
+#include "attention/level.hpp"

@@ -3,8 +3,8 @@
 
 // The body of one kernels_<level>.cpp: everything above instantiated and put behind one table.
 
-#include "backward.hpp"
-#include "forward.hpp"
+#include "attention/backward.hpp"
+#include "attention/forward.hpp"
 
 namespace cann4j::attention::CANN4J_LEVEL {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "simd.hpp"
+#include "attention/simd.hpp"
 
 namespace cann4j::attention::CANN4J_LEVEL {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sched.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +8,7 @@
 #include <memory>
 #include <new>
 
-#include "attention.hpp"
+#include "attention/attention.hpp"
 
 namespace cann4j::attention {
 
@@ -24,26 +25,28 @@ void* threadScratch(size_t bytes) {
   if (bytes > capacity) {
     memory.reset();
     capacity = 0;
-    const size_t rounded = (bytes + 4095) / 4096 * 4096;
-    memory.reset(std::aligned_alloc(4096, rounded));
+    constexpr size_t kHugePage = size_t{2} << 20;
+    const size_t rounded = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+    memory.reset(std::aligned_alloc(kHugePage, rounded));
     if (!memory) throw std::bad_alloc();
+    madvise(memory.get(), rounded, MADV_HUGEPAGE);  // only a hint: the tiles are walked in strides
     capacity = rounded;
   }
   return memory.get();
 }
 
-// Blocks keep a head's tiles inside a 512 KiB second-level cache. Rows are multiples of 48, keys of 48 (backward) and
-// of 8 (forward), so that every level's register tiles fill them.
+// Blocks that keep a head's tiles around a 512 KiB second-level cache, found by measuring. Rows (and in the backward
+// keys) are multiples of 48, so that every level's register tiles fill them.
 void chooseForwardBlocks(Problem& p) {
   const int64_t dim = std::max(p.headDim, p.valueDim);
-  p.blockRows = dim <= 128 ? 192 : dim <= 256 ? 96 : 48;
-  p.blockKeys = dim <= 128 ? 128 : dim <= 256 ? 64 : 32;
+  p.blockRows = dim <= 64 ? 288 : dim <= 256 ? 192 : 96;
+  p.blockKeys = dim <= 256 ? 128 : 64;
 }
 
 void chooseBackwardBlocks(Problem& p) {
   const int64_t dim = std::max(p.headDim, p.valueDim);
-  p.blockRows = dim <= 128 ? 96 : 48;
-  p.blockKeys = dim <= 192 ? 96 : 48;
+  p.blockRows = 48;
+  p.blockKeys = dim <= 256 ? 144 : 48;
 }
 
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }

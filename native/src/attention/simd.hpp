@@ -5,7 +5,7 @@
 
 #include <cfloat>
 
-#include "problem.hpp"
+#include "attention/problem.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
