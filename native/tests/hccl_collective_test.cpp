@@ -497,7 +497,7 @@ TEST(all_to_all_v_counts_that_disagree_are_named) {
 }
 
 TEST(missing_ranks_are_named_on_every_rank_that_waits) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "200");
+  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
   std::atomic<int> over{0};
   ranks::run(5, [&](const Rank& r) {
     DeviceMemory data(std::vector<float>(4, 1.0f));
@@ -512,7 +512,7 @@ TEST(missing_ranks_are_named_on_every_rank_that_waits) {
       const int code = aclrtSynchronizeStream(r.stream);
       const std::string words = ranks::recentWords();
       CHECK_EQ(code, ACL_ERROR_RT_AICPU_EXCEPTION);
-      CHECK(words.find("200 ms") != std::string::npos);
+      CHECK(words.find("1000 ms") != std::string::npos);
       CHECK(words.find("rank 4 is missing") != std::string::npos);
       const bool collective = words.find("HcclAllReduce(count 4") != std::string::npos;
       CHECK(!collective ||

@@ -20,18 +20,21 @@ constexpr size_t kPiece = size_t{256} << 10;
 // Below this, waking a second thread costs more than it saves.
 constexpr size_t kParallel = size_t{1} << 20;
 
-// From this amount on, what was written would be out of the cache before anyone reads it: stores
-// that bypass the cache save reading the target, a third of the memory traffic.
-size_t streamingThreshold() {
-  static const size_t threshold = [] {
+}  // namespace
+
+bool exceedsCache(size_t bytes) {
+  static const size_t limit = [] {
     long lastLevelCache = sysconf(_SC_LEVEL3_CACHE_SIZE);
     return lastLevelCache > 0 ? static_cast<size_t>(lastLevelCache) / 4 * 3 : size_t{24} << 20;
   }();
-  return threshold;
+  return bytes >= limit;
 }
 
 #if defined(__SSE2__)
-void copyStreaming(char* to, const char* from, size_t bytes) {
+// Ordinary stores read what they overwrite, a third of the memory traffic of a large copy.
+void copyStreaming(void* targetStart, const void* sourceStart, size_t bytes) {
+  auto* to = static_cast<char*>(targetStart);
+  auto* from = static_cast<const char*>(sourceStart);
   size_t head = std::min(bytes, static_cast<size_t>(-reinterpret_cast<uintptr_t>(to) & 15));
   std::memcpy(to, from, head);
   to += head;
@@ -53,10 +56,8 @@ void copyStreaming(char* to, const char* from, size_t bytes) {
   _mm_sfence();
 }
 #else
-void copyStreaming(char* to, const char* from, size_t bytes) { std::memcpy(to, from, bytes); }
+void copyStreaming(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
 #endif
-
-}  // namespace
 
 void copyBlocks(const std::vector<Block>& blocks) {
   size_t total = 0;
@@ -82,7 +83,7 @@ void copyBlocks(const std::vector<Block>& blocks) {
           {block.from + offset, block.to + offset, std::min(kPiece, block.bytes - offset)});
     }
   }
-  bool streaming = total >= streamingThreshold();
+  bool streaming = exceedsCache(total);
   ThreadPool::instance().parallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t index) {
     const Block& piece = pieces[static_cast<size_t>(index)];
     if (streaming) {

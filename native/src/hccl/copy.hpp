@@ -17,4 +17,9 @@ struct Block {
 // pool.
 void copyBlocks(const std::vector<Block>& blocks);
 
+// Whether so many bytes, written together, would be out of the cache before anyone reads them.
+bool exceedsCache(size_t bytes);
+// memcpy that leaves the cache alone.
+void copyStreaming(void* to, const void* from, size_t bytes);
+
 }  // namespace cann4j::hccl

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "hccl/copy.hpp"
 #include "runtime/thread_pool.hpp"
 
 namespace cann4j::hccl {
@@ -99,9 +100,15 @@ T combine(T a, T b) {
 constexpr uint64_t kTile = 2048;       // elements accumulated at a time, in the first-level cache
 constexpr uint64_t kJob = kTile * 32;  // elements that one thread takes at a time
 
+struct Operands {
+  const std::vector<const void*>& sources;
+  const std::vector<void*>& targets;
+  bool streaming;  // the targets are too large to stay in the cache
+};
+
 template <class Type, HcclReduceOp op>
-void reduceTiles(const std::vector<const void*>& sources, const std::vector<void*>& targets,
-                 uint64_t begin, uint64_t end) {
+void reduceTiles(const Operands& operands, uint64_t begin, uint64_t end) {
+  const auto& [sources, targets, streaming] = operands;
   using Stored = typename Type::Stored;
   using Wide = typename Type::Wide;
   Wide sum[kTile];
@@ -122,13 +129,17 @@ void reduceTiles(const std::vector<const void*>& sources, const std::vector<void
       result[i] = Type::narrow(sum[i]);
     }
     for (void* target : targets) {
-      std::memcpy(static_cast<Stored*>(target) + at, result, n * sizeof(Stored));
+      Stored* place = static_cast<Stored*>(target) + at;
+      if (streaming) {
+        copyStreaming(place, result, n * sizeof(Stored));
+      } else {
+        std::memcpy(place, result, n * sizeof(Stored));
+      }
     }
   }
 }
 
-using Tiles = void (*)(const std::vector<const void*>&, const std::vector<void*>&, uint64_t,
-                       uint64_t);
+using Tiles = void (*)(const Operands&, uint64_t begin, uint64_t end);
 
 template <class Type>
 Tiles tilesOf(HcclReduceOp op) {
@@ -168,14 +179,15 @@ Tiles tilesOf(HcclDataType type, HcclReduceOp op) {
 void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
                  uint64_t count, HcclDataType type, HcclReduceOp op) {
   Tiles tiles = tilesOf(type, op);
+  Operands operands{sources, targets, exceedsCache(targets.size() * count * elementSize(type))};
   if (count <= kJob) {
-    tiles(sources, targets, 0, count);
+    tiles(operands, 0, count);
     return;
   }
   auto jobs = static_cast<int64_t>((count + kJob - 1) / kJob);
   ThreadPool::instance().parallelFor(jobs, [&](int64_t job) {
     uint64_t begin = static_cast<uint64_t>(job) * kJob;
-    tiles(sources, targets, begin, std::min(count, begin + kJob));
+    tiles(operands, begin, std::min(count, begin + kJob));
   });
 }
 
