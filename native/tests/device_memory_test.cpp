@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "acl/acl_rt.h"
 #include "check.hpp"
 #include "runtime/memory.hpp"
 
@@ -42,8 +43,8 @@ TEST(intervalsAgreeWithABitMap) {
 }
 
 TEST(blocksAreDisjointAndMergeAgain) {
-  constexpr size_t kLimit = size_t{64} << 20;
-  const auto memory = DeviceMemory::reserve(kLimit);
+  const size_t limit = size_t{64} << 20;
+  const auto memory = DeviceMemory::reserve(limit);
   CHECK(memory != nullptr);
   std::mt19937 random(7);
   struct Block {
@@ -79,9 +80,9 @@ TEST(blocksAreDisjointAndMergeAgain) {
   size_t free = 0;
   size_t total = 0;
   memory->info(&free, &total);
-  CHECK_EQ(free, kLimit);
+  CHECK_EQ(free, limit);
   void* all = nullptr;
-  CHECK_EQ(memory->allocate(kLimit, &all), ACL_SUCCESS);
+  CHECK_EQ(memory->allocate(limit, &all), ACL_SUCCESS);
   CHECK_EQ(memory->release(all), ACL_SUCCESS);
 }
 
@@ -104,4 +105,19 @@ TEST(givenBackPagesAreZeroAndUsable) {
   }
   bytes[8192] = 2;
   CHECK_EQ(memory->release(again), ACL_SUCCESS);
+}
+
+TEST(theMappingBehindIsNobodysToUse) {
+  CHECK_EQ(aclrtSetDevice(0), ACL_SUCCESS);
+  void* p = nullptr;
+  CHECK_EQ(aclrtMalloc(&p, 64, ACL_MEM_MALLOC_HUGE_FIRST), ACL_SUCCESS);
+  char host[64] = {};
+  CHECK_EQ(aclrtMemcpy(p, 64, host, 64, ACL_MEMCPY_HOST_TO_DEVICE), ACL_SUCCESS);
+  CHECK_EQ(aclrtMemcpy(cann4j::toHost(p), 64, host, 64, ACL_MEMCPY_HOST_TO_DEVICE),
+           ACL_ERROR_RT_PARAM_INVALID);
+  CHECK_EQ(aclrtMemcpy(host, 64, cann4j::toHost(p), 64, ACL_MEMCPY_DEVICE_TO_HOST),
+           ACL_ERROR_RT_PARAM_INVALID);
+  CHECK_EQ(cann4j::deviceOf(p), 0);
+  CHECK_EQ(cann4j::deviceOf(cann4j::toHost(p)), -1);
+  CHECK_EQ(aclrtFree(p), ACL_SUCCESS);
 }

@@ -2,7 +2,6 @@
 #include "memory.hpp"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -22,7 +21,7 @@ namespace cann4j {
 namespace {
 
 constexpr size_t kPage = 4096;
-constexpr size_t kLongestReservation = size_t{512} << 30;
+constexpr size_t kLongestRange = size_t{256} << 30;  // thread sanitizers take twice that at most
 constexpr size_t kGrowth = size_t{8} << 20;
 constexpr size_t kKeptDirty = size_t{256} << 20;  // freed bytes kept resident for quick reuse
 constexpr size_t kPageAligned = size_t{64} << 10;
@@ -55,6 +54,11 @@ DeviceMemory* memoryAround(const void* p) {
 }
 
 }  // namespace
+
+// The range of a device is followed by the mapping behind it. Twice the limit, so that fragmentation
+// rarely ends an allocation that the limit allows.
+const uintptr_t kDeviceToHost =
+    std::min(roundUp(2 * options().deviceMemory, kGrowth), kLongestRange);
 
 // ---- IntervalSet ----
 
@@ -106,28 +110,11 @@ void IntervalSet::remove(size_t begin, size_t end) {
 // ---- DeviceMemory ----
 
 std::unique_ptr<DeviceMemory> DeviceMemory::reserve(size_t limit) {
-  // Twice the limit, so that fragmentation rarely ends an allocation that the limit allows.
-  for (size_t span = std::min(2 * roundUp(limit, kGrowth), kLongestReservation);
-       span >= roundUp(limit, kGrowth); span = span / 2 == 0 ? 0 : roundUp(span / 2, kGrowth)) {
-    void* real = mmap(nullptr, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (real != MAP_FAILED) {
-      void* wanted = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(real) - kDeviceToHost);
-      void* alias = mmap(wanted, span, PROT_NONE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-      if (alias == wanted) {
-        return std::unique_ptr<DeviceMemory>(
-            new DeviceMemory(reinterpret_cast<uintptr_t>(alias), span, limit));
-      }
-      if (alias != MAP_FAILED) {
-        munmap(alias, span);
-      }
-      munmap(real, span);
-    }
-    if (span == roundUp(limit, kGrowth)) {
-      break;
-    }
-  }
-  return nullptr;
+  void* base = mmap(nullptr, 2 * kDeviceToHost, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return base == MAP_FAILED ? nullptr
+                            : std::unique_ptr<DeviceMemory>(new DeviceMemory(
+                                  reinterpret_cast<uintptr_t>(base), kDeviceToHost, limit));
 }
 
 DeviceMemory::DeviceMemory(uintptr_t base, size_t span, size_t limit)
@@ -301,7 +288,7 @@ bool isBackingMemory(const void* p) {
 }
 
 aclError allocateDevice(int device, size_t size, size_t extra, void** devicePtr) {
-  if (size > kLongestReservation) {
+  if (size > kLongestRange) {
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION, "out of device memory: %zu bytes asked for", size);
   }
   DeviceMemory* memory = memoryOf(device);

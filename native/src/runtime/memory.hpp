@@ -9,8 +9,8 @@
 namespace cann4j {
 
 // Device addresses lie in ranges without access rights; the memory behind them is mapped at this
-// constant distance, so only code that translates can touch it.
-inline constexpr uintptr_t kDeviceToHost = uintptr_t{1} << 40;
+// distance, the same for all devices, so only code that translates can touch it.
+extern const uintptr_t kDeviceToHost;
 
 // Translates a device address into one that kernels may use. Checks nothing.
 inline void* toHost(const void* devicePtr) {

@@ -14,6 +14,13 @@ namespace {
 constexpr int kMaxDevices = 64;
 constexpr int kMaxThreads = 1024;
 
+#ifdef __SANITIZE_THREAD__
+// The sanitizer leaves little address space.
+constexpr uint64_t kDeviceMemory = uint64_t{8} << 30;
+#else
+constexpr uint64_t kDeviceMemory = uint64_t{32} << 30;
+#endif
+
 bool parseNumber(const char* text, uint64_t low, uint64_t high, bool withUnit, uint64_t* value) {
   if (*text < '0' || *text > '9') {
     return false;
@@ -98,8 +105,8 @@ Options readOptions() {
   options.devices = static_cast<int>(reader.number("CANN4J_CPU_DEVICES", 8, 1, kMaxDevices));
   options.threads = static_cast<int>(
       reader.number("CANN4J_CPU_THREADS", processors == 0 ? 1 : processors, 1, kMaxThreads));
-  options.deviceMemory = reader.number("CANN4J_CPU_DEVICE_MEMORY", options.deviceMemory,
-                                       uint64_t{1} << 20, uint64_t{512} << 30, true);
+  options.deviceMemory = reader.number("CANN4J_CPU_DEVICE_MEMORY", kDeviceMemory,
+                                       uint64_t{1} << 20, uint64_t{256} << 30, true);
   options.debug = reader.flag("CANN4J_CPU_DEBUG");
   options.strict = reader.flag("CANN4J_CPU_STRICT");
   reader.schedule();

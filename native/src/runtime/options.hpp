@@ -12,7 +12,7 @@ namespace cann4j {
 struct Options {
   int devices = 8;                              // CANN4J_CPU_DEVICES
   int threads = 1;                              // CANN4J_CPU_THREADS, default: all processors
-  uint64_t deviceMemory = uint64_t{32} << 30;   // CANN4J_CPU_DEVICE_MEMORY, bytes or with K, M, G
+  uint64_t deviceMemory = 0;                    // CANN4J_CPU_DEVICE_MEMORY, default 32G
   bool debug = false;                           // CANN4J_CPU_DEBUG: undefined memory holds 0xFF bytes
   bool strict = false;                          // CANN4J_CPU_STRICT: views must be 32-byte aligned
   bool randomSchedule = false;                  // CANN4J_CPU_SCHEDULE=random:SEED

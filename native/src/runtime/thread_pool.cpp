@@ -5,6 +5,9 @@
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -22,10 +25,10 @@ struct Loop {
     for (int64_t index = next.fetch_add(1); index < count; index = next.fetch_add(1)) {
       try {
         body(index);
-      } catch (...) {
+      } catch (const std::exception& e) {
         std::lock_guard lock(mutex);
         if (!failure) {
-          failure = std::current_exception();
+          failure = e.what();
         }
       }
       ++done;
@@ -44,7 +47,7 @@ struct Loop {
     std::unique_lock lock(mutex);
     finished.wait(lock, [this] { return completed == count; });
     if (failure) {
-      std::rethrow_exception(failure);
+      throw std::runtime_error(*failure);
     }
   }
 
@@ -53,7 +56,7 @@ struct Loop {
   std::mutex mutex;
   std::condition_variable finished;
   int64_t completed = 0;
-  std::exception_ptr failure;
+  std::optional<std::string> failure;  // words only: thread sanitizers misread exception_ptr
 };
 
 }  // namespace

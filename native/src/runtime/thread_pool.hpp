@@ -25,7 +25,7 @@ class ThreadPool {
   void postAfter(std::chrono::microseconds delay, std::function<void()> job);
 
   // Blocks the caller, which takes part; idle workers join. body(index) is called once for each
-  // index in dynamic order. The first exception of a body is thrown again here.
+  // index in dynamic order. The words of a body's first exception are thrown as runtime_error.
   void parallelFor(int64_t count, const std::function<void(int64_t)>& body);
 
  private:
