@@ -12,9 +12,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attention/attention.hpp"
+#include "runtime/error.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/thread_pool.hpp"
 
 using namespace cann4j::attention;
@@ -53,9 +56,37 @@ double peakGflops(const Kernels& kernels, const Workers& workers) {
   return total / (seconds() - start) / 1e9;
 }
 
+// Device memory, as the operators get it: huge pages matter to rows that lie pages apart.
+class Memory {
+ public:
+  explicit Memory(size_t bytes) : bytes_(bytes) {
+    if (bytes > 0 && cann4j::allocateDevice(0, bytes, 0, &device_) != ACL_SUCCESS) {
+      std::fprintf(stderr, "attention_benchmark: %zu bytes: %s\n", bytes, cann4j::takeFailures().c_str());
+      std::exit(1);
+    }
+    zero();
+  }
+  Memory(Memory&& other) noexcept : device_(std::exchange(other.device_, nullptr)), bytes_(other.bytes_) {}
+  ~Memory() {
+    if (device_) cann4j::freeDevice(device_);
+  }
+  void* host() const { return device_ ? cann4j::toHost(device_) : nullptr; }
+  void zero() {
+    if (device_) std::memset(host(), 0, bytes_);
+  }
+
+ private:
+  void* device_ = nullptr;
+  size_t bytes_;
+};
+
 class Case {
  public:
-  Case(const Options& o, ElementType type, bool causal) : type_(type), causal_(causal) {
+  Case(const Options& o, ElementType type, bool causal)
+      : type_(type),
+        causal_(causal),
+        statistics_(2 * o.length * o.heads * 8 * sizeof(float)),
+        sums_(type == ElementType::Float32 ? 0 : o.length * o.heads * o.dim * sizeof(float)) {
     const int64_t itemSize = type == ElementType::Float32 ? 4 : 2;
     const int64_t sizes[] = {o.heads * o.dim,      o.kvHeads * o.dim, o.kvHeads * o.valueDim, o.heads * o.valueDim,
                              o.heads * o.valueDim, o.heads * o.dim,   o.kvHeads * o.dim,      o.kvHeads * o.valueDim};
@@ -66,24 +97,21 @@ class Case {
         state = state * 1664525u + 1013904223u;
         const float value = static_cast<float>(static_cast<int32_t>(state) >> 8) / (1 << 23);
         if (type == ElementType::Float32) {
-          std::memcpy(tensors_.back().data() + i * 4, &value, 4);
+          static_cast<float*>(tensors_.back().host())[i] = value;
         } else {
           uint32_t bits;
           std::memcpy(&bits, &value, 4);
-          const uint16_t half = static_cast<uint16_t>(bits >> 16);
-          std::memcpy(tensors_.back().data() + i * 2, &half, 2);
+          static_cast<uint16_t*>(tensors_.back().host())[i] = static_cast<uint16_t>(bits >> 16);
         }
       }
     }
-    statistics_.resize(2 * o.length * o.heads * 8);
-    if (type != ElementType::Float32) sums_.resize(o.length * o.heads * o.dim);
     for (int64_t d = 0; d < o.documents; ++d) {
       const int64_t begin = d * o.length / o.documents, length = (d + 1) * o.length / o.documents - begin;
       sequences_.push_back({0, begin, begin, length, length, begin * o.heads, causal ? 0 : length});
       pairs_ += o.heads * (causal ? 0.5 * length * (length + 1) : 1.0 * length * length);
     }
     auto view = [&](int tensor, int64_t heads, int64_t dim) {
-      return TensorView{tensors_[tensor].data(), 0, heads * dim, dim, 1};
+      return TensorView{tensors_[tensor].host(), 0, heads * dim, dim, 1};
     };
     problem_.type = type;
     problem_.heads = o.heads;
@@ -100,11 +128,11 @@ class Case {
     problem_.queryGradient = view(5, o.heads, o.dim);
     problem_.keyGradient = view(6, o.kvHeads, o.dim);
     problem_.valueGradient = view(7, o.kvHeads, o.valueDim);
-    problem_.softmaxMax = {statistics_.data(), true, {1, 1, 1}, {0, 0, 8, 1}};
-    problem_.softmaxSum = {statistics_.data() + o.length * o.heads * 8, true, {1, 1, 1}, {0, 0, 8, 1}};
+    problem_.softmaxMax = {static_cast<float*>(statistics_.host()), true, {1, 1, 1}, {0, 0, 8, 1}};
+    problem_.softmaxSum = {problem_.softmaxMax.data + o.length * o.heads * 8, true, {1, 1, 1}, {0, 0, 8, 1}};
     problem_.querySum = problem_.queryGradient;
-    if (!sums_.empty()) {
-      problem_.querySum = {sums_.data(), 0, o.heads * o.dim, o.dim, 1};
+    if (sums_.host()) {
+      problem_.querySum = {sums_.host(), 0, o.heads * o.dim, o.dim, 1};
       problem_.convertQuerySum = true;
     }
     flops_ = pairs_ * 2 * (o.dim + o.valueDim);
@@ -115,8 +143,8 @@ class Case {
     runForward(kernels, workers, problem_, sequences_);
     forward_.push_back(seconds() - start);
     start = seconds();
-    for (int tensor : {5, 6, 7}) std::memset(tensors_[tensor].data(), 0, tensors_[tensor].size());
-    std::memset(sums_.data(), 0, sums_.size() * sizeof(float));
+    for (int tensor : {5, 6, 7}) tensors_[tensor].zero();
+    sums_.zero();
     runBackward(kernels, workers, problem_, sequences_);
     backward_.push_back(seconds() - start);
   }
@@ -136,8 +164,8 @@ class Case {
  private:
   ElementType type_;
   bool causal_;
-  std::vector<std::vector<unsigned char>> tensors_;
-  std::vector<float> statistics_, sums_;
+  std::vector<Memory> tensors_;
+  Memory statistics_, sums_;
   std::vector<Sequence> sequences_;
   Problem problem_{};
   double pairs_ = 0, flops_ = 0;
@@ -200,6 +228,7 @@ int main(int argc, char** argv) {
   for (int threads : threadCounts) {
     const Workers workers = poolWorkers(threads);
     std::vector<Case> cases;
+    cases.reserve(4);
     for (ElementType type : {ElementType::Float32, ElementType::BFloat16}) {
       for (bool causal : {false, true}) cases.emplace_back(options, type, causal);
     }

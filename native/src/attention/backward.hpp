@@ -35,12 +35,13 @@ CANN4J_INLINE int64_t oddLines(int64_t count) {
   return padded / 16 % 2 == 0 ? padded + 16 : padded;
 }
 
+// With a NULL base only the size means something.
 static BackwardScratch layoutBackward(const Problem& p, float* base) {
   const int64_t paddedRows = roundUp(roundUp(p.blockRows, kWideRows), kTallRows) + kTallRows;
-  float* next = base;
-  auto take = [&next](int64_t count) {
-    float* taken = next;
-    next += roundUp(count, 16);
+  int64_t used = 0;
+  auto take = [base, &used](int64_t count) {
+    float* taken = base ? base + used : nullptr;
+    used += roundUp(count, 16);
     return taken;
   };
   BackwardScratch s;
@@ -59,7 +60,7 @@ static BackwardScratch layoutBackward(const Problem& p, float* base) {
   s.inverses = take(paddedRows);
   s.deltas = take(paddedRows);
   s.row = take(p.headDim + p.valueDim);
-  s.floats = next - base;
+  s.floats = used;
   return s;
 }
 

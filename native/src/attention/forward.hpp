@@ -23,14 +23,15 @@ struct ForwardScratch {
   int64_t floats;
 };
 
+// With a NULL base only the size means something.
 static ForwardScratch layoutForward(const Problem& p, float* base) {
   const int64_t panels = (p.blockRows + kWideColumns - 1) / kWideColumns;
   const int64_t paddedKeys = roundUp(p.blockKeys, kWideRows);
   const int64_t paddedValue = roundUp(p.valueDim, kWideRows);
-  float* next = base;
-  auto take = [&next](int64_t count) {
-    float* taken = next;
-    next += roundUp(count, 16);
+  int64_t used = 0;
+  auto take = [base, &used](int64_t count) {
+    float* taken = base ? base + used : nullptr;
+    used += roundUp(count, 16);
     return taken;
   };
   ForwardScratch s;
@@ -43,7 +44,7 @@ static ForwardScratch layoutForward(const Problem& p, float* base) {
   s.maxima = take(panels * kWideColumns);
   s.sums = take(panels * kWideColumns);
   s.row = take(p.headDim + p.valueDim);
-  s.floats = next - base;
+  s.floats = used;
   return s;
 }
 

@@ -100,7 +100,7 @@ CANN4J_INLINE Floats exponential(Floats x) {
   q = multiplyAdd(q, r, broadcast(0.49999993413f));
   q = multiplyAdd(q, r, broadcast(1.0f));
   q = multiplyAdd(q, r, broadcast(1.0f));
-  const Floats scaled = (Floats)((Ints)q + ((Ints)t << 23));
+  const Floats scaled = (Floats)((Words)q + ((Words)t << 23));
   const Ints tiny = x < broadcast(-86.6f);
   return (Floats)((Ints)scaled & ~tiny);
 }
