@@ -8,9 +8,16 @@ package io.github.cann4j.acl;
 public class CannException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
+  /** The C function that failed. */
   private final String function;
+
+  /** Its raw result. */
   private final int code;
+
+  /** The name of the result. */
   private final String codeName;
+
+  /** CANN's own text, empty if there was none. */
   private final String nativeMessage;
 
   /**

@@ -119,8 +119,7 @@ public final class Device {
    * @return a new event, to be closed
    */
   public Event createTimingEvent() {
-    return new Event(
-        this, newEvent(cann_h.ACL_EVENT_SYNC() | cann_h.ACL_EVENT_TIME_LINE()), true);
+    return new Event(this, newEvent(cann_h.ACL_EVENT_SYNC() | cann_h.ACL_EVENT_TIME_LINE()), true);
   }
 
   MemorySegment newEvent(int flags) {
@@ -197,7 +196,8 @@ public final class Device {
   }
 
   /**
-   * Returns the largest {@link #allocatedBytes} since the start or {@link #resetPeakAllocatedBytes}.
+   * Returns the largest {@link #allocatedBytes} since the start or {@link
+   * #resetPeakAllocatedBytes}.
    *
    * @return bytes
    */

@@ -52,8 +52,8 @@ public final class Event implements AutoCloseable {
   }
 
   /**
-   * Waits until the stream has reached the event ({@code aclrtSynchronizeEvent}); returns at once if
-   * it was never recorded.
+   * Waits until the stream has reached the event ({@code aclrtSynchronizeEvent}); returns at once
+   * if it was never recorded.
    */
   public void synchronize() {
     MemorySegment event = handle();
@@ -62,8 +62,8 @@ public final class Event implements AutoCloseable {
   }
 
   /**
-   * Returns the time between two events that have been reached ({@code aclrtEventElapsedTime}), best
-   * of one stream.
+   * Returns the time between two events that have been reached ({@code aclrtEventElapsedTime}),
+   * best of one stream.
    *
    * @param start the earlier event
    * @return milliseconds

@@ -11,8 +11,8 @@ import java.util.Objects;
 
 /**
  * An immutable view of a device buffer: element type, shape, strides and offset. It owns nothing;
- * using it after its buffer was closed is an {@link IllegalStateException}. Shapes and strides count
- * elements, offsets count bytes where a name says so. A dimension may be 0.
+ * using it after its buffer was closed is an {@link IllegalStateException}. Shapes and strides
+ * count elements, offsets count bytes where a name says so. A dimension may be 0.
  *
  * <p>The {@code aclTensor} behind the view is made at its first use and kept until the view is
  * garbage. Any thread may make views; operations on them need a platform thread.
@@ -75,7 +75,8 @@ public final class Tensor {
     }
     if (byteOffset % size != 0) {
       throw new IllegalArgumentException(
-          "offset %d is not a multiple of the %d bytes of %s".formatted(byteOffset, size, dataType));
+          "offset %d is not a multiple of the %d bytes of %s"
+              .formatted(byteOffset, size, dataType));
     }
   }
 

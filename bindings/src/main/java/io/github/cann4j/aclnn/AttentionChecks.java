@@ -20,8 +20,7 @@ final class AttentionChecks {
       Tensor other = others[i];
       if (other != null && other.device() != first.device()) {
         throw new IllegalArgumentException(
-            "%s is on %s, but query is on %s"
-                .formatted(names[i], other.device(), first.device()));
+            "%s is on %s, but query is on %s".formatted(names[i], other.device(), first.device()));
       }
     }
   }
@@ -91,8 +90,7 @@ final class AttentionChecks {
       return;
     }
     if (mask.dataType() != DataType.UINT8 && mask.dataType() != DataType.BOOL) {
-      throw new IllegalArgumentException(
-          "attenMask must be UINT8 or BOOL, not " + mask.dataType());
+      throw new IllegalArgumentException("attenMask must be UINT8 or BOOL, not " + mask.dataType());
     }
     if (mode.usesCompressedMask()) {
       AttentionSizes.requireShape(mask, "attenMask of sparse mode " + mode, COMPRESSED_MASK);
@@ -104,8 +102,7 @@ final class AttentionChecks {
                   packed
                       ? "[%d, %d]".formatted(maxQ, maxKv)
                       : "[%d, %d, %d, %d], with 1 for batch or heads, or [%d, %d]"
-                          .formatted(
-                              sizes.batch(), sizes.queryHeads(), maxQ, maxKv, maxQ, maxKv),
+                          .formatted(sizes.batch(), sizes.queryHeads(), maxQ, maxKv, maxQ, maxKv),
                   mask));
     }
   }

@@ -71,7 +71,7 @@ record AttentionSizes(
     }
     if (q.dim != k.dim || v.dim > q.dim || v.dim == 0) {
       throw new IllegalArgumentException(
-          "head sizes do not fit: query %d, key %d (must be equal), value %d (at most these, at least 1)"
+          "head sizes do not fit: query %d, key %d (equal), value %d (1 to the others')"
               .formatted(q.dim, k.dim, v.dim));
     }
     if (q.dim > MAX_HEAD_DIM) {

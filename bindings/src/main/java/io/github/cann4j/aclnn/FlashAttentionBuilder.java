@@ -155,8 +155,8 @@ public abstract sealed class FlashAttentionBuilder<B extends FlashAttentionBuild
   }
 
   /**
-   * Sets the row maxima of the scaled, masked scores: an output of the forward operators, an input of
-   * the gradients.
+   * Sets the row maxima of the scaled, masked scores: an output of the forward operators, an input
+   * of the gradients.
    *
    * @param tensor FLOAT, [B, N, Sq, 8] with eight equal values per row; TND: declared as [T, N, 8],
    *     but stored sequence after sequence as [N][its rows][8]

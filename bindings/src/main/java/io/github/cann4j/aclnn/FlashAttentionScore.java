@@ -73,7 +73,12 @@ public record FlashAttentionScore(
     AttentionSizes.requireSameType(query, attentionOut, "attentionOut");
     AttentionSizes.requireShape(attentionOut, "attentionOut", sizes.outputShape(inputLayout));
     AttentionChecks.outputs(
-        OUTPUTS, new Tensor[] {softmaxMax, softmaxSum, attentionOut}, INPUTS, query, key, value,
+        OUTPUTS,
+        new Tensor[] {softmaxMax, softmaxSum, attentionOut},
+        INPUTS,
+        query,
+        key,
+        value,
         attenMask);
   }
 

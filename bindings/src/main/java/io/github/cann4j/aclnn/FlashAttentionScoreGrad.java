@@ -94,8 +94,17 @@ public record FlashAttentionScoreGrad(
     AttentionSizes.requireSameType(query, dv, "dv");
     AttentionSizes.requireShape(dv, "dv", value.shape());
     AttentionChecks.outputs(
-        OUTPUTS, new Tensor[] {dq, dk, dv}, INPUTS, query, key, value, attenMask, dy, softmaxMax,
-        softmaxSum, attentionIn);
+        OUTPUTS,
+        new Tensor[] {dq, dk, dv},
+        INPUTS,
+        query,
+        key,
+        value,
+        attenMask,
+        dy,
+        softmaxMax,
+        softmaxSum,
+        attentionIn);
   }
 
   /**

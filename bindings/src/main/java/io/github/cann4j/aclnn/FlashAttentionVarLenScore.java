@@ -74,7 +74,12 @@ public record FlashAttentionVarLenScore(
     AttentionSizes.requireSameType(query, attentionOut, "attentionOut");
     AttentionSizes.requireShape(attentionOut, "attentionOut", sizes.outputShape(Layout.TND));
     AttentionChecks.outputs(
-        OUTPUTS, new Tensor[] {softmaxMax, softmaxSum, attentionOut}, INPUTS, query, key, value,
+        OUTPUTS,
+        new Tensor[] {softmaxMax, softmaxSum, attentionOut},
+        INPUTS,
+        query,
+        key,
+        value,
         attenMask);
   }
 

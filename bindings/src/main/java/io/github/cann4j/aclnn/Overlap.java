@@ -23,8 +23,7 @@ final class Overlap {
     if (!interleaved) {
       throw new IllegalArgumentException(
           "%s (%s at 0x%x) and %s (%s at 0x%x) overlap; an output needs memory of its own"
-              .formatted(
-                  outputName, output, output.address(), otherName, other, other.address()));
+              .formatted(outputName, output, output.address(), otherName, other, other.address()));
     }
   }
 

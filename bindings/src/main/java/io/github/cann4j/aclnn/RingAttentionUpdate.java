@@ -103,8 +103,7 @@ public record RingAttentionUpdate(
   private static void requireDevice(Tensor tensor, String name, Tensor first) {
     if (tensor.device() != first.device()) {
       throw new IllegalArgumentException(
-          "%s is on %s, but prevAttnOut is on %s"
-              .formatted(name, tensor.device(), first.device()));
+          "%s is on %s, but prevAttnOut is on %s".formatted(name, tensor.device(), first.device()));
     }
   }
 
@@ -120,7 +119,8 @@ public record RingAttentionUpdate(
       Layout layout, Tensor output, Tensor statistics, Tensor sequences) {
     if (layout != Layout.SBH && layout != Layout.TND) {
       throw new UnsupportedOperationException(
-          "partial results are merged in layout SBH or TND, not %s; SBH with B = 1 fits contiguous rows"
+          ("partial results are merged in layout SBH or TND, not %s;"
+                  + " SBH with B = 1 fits contiguous rows")
               .formatted(layout));
     }
     int rank = layout == Layout.SBH ? 4 : 3;
@@ -154,7 +154,8 @@ public record RingAttentionUpdate(
         || sequences.rank() != 1
         || sequences.size(0) < 2) {
       throw new IllegalArgumentException(
-          "layout TND needs actualSeqQLen: INT64, one dimension, a 0 and the end of each sequence; not "
+          "layout TND needs actualSeqQLen: INT64, one dimension, a 0 and the end of each sequence;"
+              + " not "
               + sequences);
     }
     requireDevice(sequences, "actualSeqQLen", output);
@@ -376,8 +377,8 @@ public record RingAttentionUpdate(
      *
      * @return the record
      * @throws IllegalArgumentException if parts do not fit, with their values
-     * @throws UnsupportedOperationException for a layout, type or head size that CANN does not take,
-     *     naming the nearest
+     * @throws UnsupportedOperationException for a layout, type or head size that CANN does not
+     *     take, naming the nearest
      */
     public RingAttentionUpdate build() {
       return new RingAttentionUpdate(

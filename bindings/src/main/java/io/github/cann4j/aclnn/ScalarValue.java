@@ -25,7 +25,8 @@ final class ScalarValue implements AutoCloseable {
     } else {
       if (value != Math.rint(value) || Math.abs(value) > 1L << 53) {
         throw new IllegalArgumentException(
-            "the factor %s is not a whole number, as elements of %s need".formatted(value, elements));
+            "the factor %s is not a whole number, which elements of %s need"
+                .formatted(value, elements));
       }
       type = DataType.INT64;
       block.set(ValueLayout.JAVA_LONG, 0, (long) value);

@@ -7,8 +7,8 @@ package io.github.cann4j.aclnn;
  */
 public enum SparseMode {
   /**
-   * Where the full mask is 0, within the window i − preTokens ≤ j ≤ i + nextTokens (a hint that must
-   * agree with the mask).
+   * Where the full mask is 0, within the window i − preTokens ≤ j ≤ i + nextTokens (a hint that
+   * must agree with the mask).
    */
   DEFAULT_MASK(0),
   /** Where the full mask is 0. */
@@ -17,9 +17,7 @@ public enum SparseMode {
   LEFT_UP_CAUSAL(2),
   /** j ≤ i + Skv − Sq, with the compressed mask. */
   RIGHT_DOWN_CAUSAL(3),
-  /**
-   * i + Skv − Sq − preTokens ≤ j ≤ i + Skv − Sq + nextTokens, with the compressed mask.
-   */
+  /** i + Skv − Sq − preTokens ≤ j ≤ i + Skv − Sq + nextTokens, with the compressed mask. */
   BAND(4),
   /** RIGHT_DOWN_CAUSAL or a prefix of each sequence, with a full mask. */
   PREFIX(5),
@@ -48,11 +46,7 @@ public enum SparseMode {
   /** Whether the mask is the 2048×2048 table with 1 above the diagonal. */
   boolean usesCompressedMask() {
     return switch (this) {
-      case LEFT_UP_CAUSAL,
-          RIGHT_DOWN_CAUSAL,
-          BAND,
-          RIGHT_DOWN_CAUSAL_BAND,
-          BAND_LEFT_UP_CAUSAL ->
+      case LEFT_UP_CAUSAL, RIGHT_DOWN_CAUSAL, BAND, RIGHT_DOWN_CAUSAL_BAND, BAND_LEFT_UP_CAUSAL ->
           true;
       default -> false;
     };

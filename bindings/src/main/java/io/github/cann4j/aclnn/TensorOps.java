@@ -294,8 +294,7 @@ public final class TensorOps {
         "aclnnInplaceZero",
         stream,
         workspace,
-        (size, executor) ->
-            cann_h.aclnnInplaceZeroGetWorkspaceSize(self.handle(), size, executor),
+        (size, executor) -> cann_h.aclnnInplaceZeroGetWorkspaceSize(self.handle(), size, executor),
         cann_h::aclnnInplaceZero);
     keep(self);
   }

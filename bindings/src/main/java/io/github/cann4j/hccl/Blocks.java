@@ -114,7 +114,8 @@ final class Blocks {
         SendRecv earlier = items.get(j);
         if (earlier.peer() == item.peer() && earlier.kind() == item.kind()) {
           throw new IllegalArgumentException(
-              "items %d and %d both are a %s with rank %d; HCCL takes one block per peer and direction, so pack them into one"
+              ("items %d and %d both are a %s with rank %d; HCCL takes one block per peer and"
+                      + " direction, so pack them into one")
                   .formatted(j, i, item.kind(), item.peer()));
         }
         boolean bothRead =

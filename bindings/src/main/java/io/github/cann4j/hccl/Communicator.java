@@ -19,15 +19,15 @@ import java.util.concurrent.locks.ReentrantLock;
  * One rank of a group of devices ({@code HcclComm}).
  *
  * <p>Creating and splitting is collective and blocks until all members take part. Operations are
- * submitted to a stream and run in its order; all ranks issue the same operations in the same order,
- * with matching sizes and types. The first of a kind may block the calling thread until the peers
- * call too, so each rank needs a thread (or process) of its own. Use one stream for a communicator,
- * and give all operations of one device, over all its communicators, from one thread in the same
- * order on all ranks; calls for one device are serialized here.
+ * submitted to a stream and run in its order; all ranks issue the same operations in the same
+ * order, with matching sizes and types. The first of a kind may block the calling thread until the
+ * peers call too, so each rank needs a thread (or process) of its own. Use one stream for a
+ * communicator, and give all operations of one device, over all its communicators, from one thread
+ * in the same order on all ranks; calls for one device are serialized here.
  *
  * <p>Tensors are contiguous, on the communicator's device, of any type but BOOL, and stay unchanged
- * until the stream has passed. Wrong arguments are {@link IllegalArgumentException}s before anything
- * is enqueued; what HCCL refuses is an {@link HcclException}. Platform threads only.
+ * until the stream has passed. Wrong arguments are {@link IllegalArgumentException}s before
+ * anything is enqueued; what HCCL refuses is an {@link HcclException}. Platform threads only.
  */
 public final class Communicator implements AutoCloseable {
   private final Device device;
@@ -177,8 +177,8 @@ public final class Communicator implements AutoCloseable {
 
   /**
    * Returns how many bytes of payload this rank has handed over for other ranks through this object
-   * since its creation. What a rank sends to itself does not count; an all-gather counts n − 1 times
-   * its part, an all-reduce 2·(n − 1)/n of its tensor.
+   * since its creation. What a rank sends to itself does not count; an all-gather counts n − 1
+   * times its part, an all-reduce 2·(n − 1)/n of its tensor.
    *
    * @return bytes of submitted operations
    */
@@ -251,9 +251,9 @@ public final class Communicator implements AutoCloseable {
   }
 
   /**
-   * Sends and receives at once ({@code HcclBatchSendRecv}): no transfer waits for another of the same
-   * call. Each send needs its receive in the peer's call. Transfers without elements are left out,
-   * and a call without any does nothing.
+   * Sends and receives at once ({@code HcclBatchSendRecv}): no transfer waits for another of the
+   * same call. Each send needs its receive in the peer's call. Transfers without elements are left
+   * out, and a call without any does nothing.
    *
    * @param items at most one per peer and direction; to itself a rank may send what it receives
    * @param stream a stream of the device
@@ -301,8 +301,8 @@ public final class Communicator implements AutoCloseable {
   }
 
   /**
-   * Gives each rank one of n equal blocks and takes one from each ({@code HcclAlltoAll}). Block i of
-   * {@code send} goes to rank i; block i of {@code recv} comes from rank i.
+   * Gives each rank one of n equal blocks and takes one from each ({@code HcclAlltoAll}). Block i
+   * of {@code send} goes to rank i; block i of {@code recv} comes from rank i.
    *
    * @param send n blocks one after the other
    * @param recv as many elements of the same type, elsewhere
@@ -329,8 +329,8 @@ public final class Communicator implements AutoCloseable {
 
   /**
    * Gives each rank a block of its own size and takes one from each ({@code HcclAlltoAllV}). Counts
-   * and displacements are in elements; {@code recvCounts[i]} here equals {@code sendCounts} for this
-   * rank on rank i.
+   * and displacements are in elements; {@code recvCounts[i]} here equals {@code sendCounts} for
+   * this rank on rank i.
    *
    * @param send where the blocks to send are
    * @param sendCounts elements for each rank
@@ -373,8 +373,7 @@ public final class Communicator implements AutoCloseable {
         "HcclAlltoAllV",
         stream,
         (comm, queue) ->
-            cann_h.HcclAlltoAllV(
-                from, block, sendAt, type, to, recvOf, recvAt, type, comm, queue));
+            cann_h.HcclAlltoAllV(from, block, sendAt, type, to, recvOf, recvAt, type, comm, queue));
     long sent = 0;
     for (int peer = 0; peer < size; peer++) {
       sent += peer == rank ? 0 : sendCounts[peer];
@@ -402,8 +401,7 @@ public final class Communicator implements AutoCloseable {
     submit(
         "HcclAllGather",
         stream,
-        (comm, queue) ->
-            cann_h.HcclAllGather(from, to, send.elements(), type, comm, queue));
+        (comm, queue) -> cann_h.HcclAllGather(from, to, send.elements(), type, comm, queue));
     bytesSent.addAndGet(send.byteSize() * (size - 1));
   }
 

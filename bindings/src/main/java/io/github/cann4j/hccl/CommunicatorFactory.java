@@ -73,14 +73,12 @@ final class CommunicatorFactory {
       }
       MemorySegment out = arena.allocate(ValueLayout.ADDRESS, count);
       devices.getFirst().makeCurrent();
-      HcclErrors.check(
-          cann_h.HcclCommInitAll(count, ids, out), "HcclCommInitAll", -1, count, "");
+      HcclErrors.check(cann_h.HcclCommInitAll(count, ids, out), "HcclCommInitAll", -1, count, "");
       List<Communicator> made = new ArrayList<>();
       for (int i = 0; i < count; i++) {
         devices.get(i).makeCurrent();
         made.add(
-            new Communicator(
-                devices.get(i), out.getAtIndex(ValueLayout.ADDRESS, i), true, true));
+            new Communicator(devices.get(i), out.getAtIndex(ValueLayout.ADDRESS, i), true, true));
       }
       return List.copyOf(made);
     } finally {
@@ -124,8 +122,7 @@ final class CommunicatorFactory {
               Math.max(0, subRank),
               options.toNative(arena),
               out);
-      HcclErrors.check(
-          code, "HcclCreateSubCommConfig", whole.rank(), whole.size(), whole.name());
+      HcclErrors.check(code, "HcclCreateSubCommConfig", whole.rank(), whole.size(), whole.name());
       return subRank < 0
           ? Optional.empty()
           : Optional.of(new Communicator(device, out.get(ValueLayout.ADDRESS, 0), true, false));

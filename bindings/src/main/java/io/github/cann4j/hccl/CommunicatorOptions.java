@@ -77,10 +77,8 @@ public record CommunicatorOptions(
             .orElse(cann_h.HCCL_COMM_DETERMINISTIC_CONFIG_NOT_SET()));
     HcclCommConfig.hcclCommName(config).setString(0, name);
     HcclCommConfig.hcclOpExpansionMode(config, cann_h.HCCL_COMM_DEFAULT_OP_EXPANSION_MODE());
-    HcclCommConfig.hcclRdmaTrafficClass(
-        config, cann_h.HCCL_COMM_TRAFFIC_CLASS_CONFIG_NOT_SET());
-    HcclCommConfig.hcclRdmaServiceLevel(
-        config, cann_h.HCCL_COMM_SERVICE_LEVEL_CONFIG_NOT_SET());
+    HcclCommConfig.hcclRdmaTrafficClass(config, cann_h.HCCL_COMM_TRAFFIC_CLASS_CONFIG_NOT_SET());
+    HcclCommConfig.hcclRdmaServiceLevel(config, cann_h.HCCL_COMM_SERVICE_LEVEL_CONFIG_NOT_SET());
     return config;
   }
 

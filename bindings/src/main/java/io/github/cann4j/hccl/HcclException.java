@@ -7,7 +7,10 @@ import io.github.cann4j.acl.CannException;
 public class HcclException extends CannException {
   private static final long serialVersionUID = 1L;
 
+  /** The rank that called, −1 if it is not known yet. */
   private final int rank;
+
+  /** The communicator's name, empty if there is none yet. */
   private final String communicator;
 
   /**

@@ -14,8 +14,18 @@ import org.junit.jupiter.params.provider.EnumSource;
 class DataTypeTest {
   @ParameterizedTest
   @CsvSource({
-    "FLOAT,0,4", "FLOAT16,1,3", "INT8,2,0", "INT32,3,2", "UINT8,4,7", "INT16,6,1", "UINT16,7,8",
-    "UINT32,8,9", "INT64,9,5", "UINT64,10,6", "DOUBLE,11,10", "BF16,27,11"
+    "FLOAT,0,4",
+    "FLOAT16,1,3",
+    "INT8,2,0",
+    "INT32,3,2",
+    "UINT8,4,7",
+    "INT16,6,1",
+    "UINT16,7,8",
+    "UINT32,8,9",
+    "INT64,9,5",
+    "UINT64,10,6",
+    "DOUBLE,11,10",
+    "BF16,27,11"
   })
   void hasTheCodesOfTheAbi(DataType type, int acl, int hccl) {
     assertEquals(acl, type.aclCode());

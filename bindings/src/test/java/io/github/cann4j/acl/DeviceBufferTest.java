@@ -47,8 +47,7 @@ class DeviceBufferTest {
       assertEquals(-1, host.mismatch(MemorySegment.ofArray(bytes).asSlice(12345, 1000)));
       buffer.copyFrom(7, host);
       buffer.copyTo(7, MemorySegment.ofArray(back).asSlice(0, 1000));
-      assertArrayEquals(
-          Arrays.copyOfRange(bytes, 12345, 13345), Arrays.copyOf(back, 1000));
+      assertArrayEquals(Arrays.copyOfRange(bytes, 12345, 13345), Arrays.copyOf(back, 1000));
       buffer.copyFrom(MemorySegment.ofArray(new byte[0]));
     }
   }
@@ -85,18 +84,15 @@ class DeviceBufferTest {
               .getMessage();
       assertTrue(message.contains("60 bytes at offset 41") && message.contains("100"), message);
       assertThrows(IllegalArgumentException.class, () -> buffer.copyTo(-1, host));
+      assertThrows(IllegalArgumentException.class, () -> buffer.copyTo(0, host.asReadOnly()));
       assertThrows(
-          IllegalArgumentException.class, () -> buffer.copyTo(0, host.asReadOnly()));
-      assertThrows(
-          IllegalArgumentException.class,
-          () -> buffer.copyFromAsync(0, pinned, 10, 41, stream));
+          IllegalArgumentException.class, () -> buffer.copyFromAsync(0, pinned, 10, 41, stream));
       assertThrows(
           IllegalArgumentException.class,
           () -> buffer.copyFromAsync(Long.MAX_VALUE, pinned, 0, 1, stream));
       assertThrows(
           IllegalArgumentException.class, () -> buffer.copyFromAsync(10, buffer, 0, 20, stream));
-      assertThrows(
-          IllegalArgumentException.class, () -> buffer.fillAsync(99, 2, (byte) 0, stream));
+      assertThrows(IllegalArgumentException.class, () -> buffer.fillAsync(99, 2, (byte) 0, stream));
       assertThrows(IllegalArgumentException.class, () -> device.allocate(0));
       assertThrows(IllegalArgumentException.class, () -> device.allocatePinned(-1));
     }
@@ -114,8 +110,7 @@ class DeviceBufferTest {
       assertThrows(IllegalArgumentException.class, () -> buffer.closeAfter(other));
       try (DeviceBuffer remote = Device.open(4).allocate(100)) {
         assertThrows(
-            IllegalArgumentException.class,
-            () -> buffer.copyFromAsync(0, remote, 0, 1, stream));
+            IllegalArgumentException.class, () -> buffer.copyFromAsync(0, remote, 0, 1, stream));
       }
     }
   }
@@ -200,8 +195,7 @@ class DeviceBufferTest {
 
   @Test
   void lackOfMemoryCarriesTheToolkitsWords() {
-    AclException e =
-        assertThrows(AclException.class, () -> device.allocate(Long.MAX_VALUE / 2));
+    AclException e = assertThrows(AclException.class, () -> device.allocate(Long.MAX_VALUE / 2));
     assertEquals("aclrtMalloc", e.function());
     assertTrue(e.code() != 0 && !e.codeName().equals("UNKNOWN"), e.getMessage());
     assertFalse(e.nativeMessage().isEmpty());

@@ -78,8 +78,7 @@ class HalfFloatsTest {
     for (int low = 0; low < 0x7bff; low++) {
       float a = HalfFloats.fp16ToFloat((short) low);
       float b = HalfFloats.fp16ToFloat((short) (low + 1));
-      float middle =
-          new BigDecimal(a).add(new BigDecimal(b)).divide(BigDecimal.TWO).floatValue();
+      float middle = new BigDecimal(a).add(new BigDecimal(b)).divide(BigDecimal.TWO).floatValue();
       assertEquals(low + (low & 1), HalfFloats.floatToFp16(middle));
       assertEquals(low, HalfFloats.floatToFp16(Math.nextDown(middle)));
       assertEquals(low + 1, HalfFloats.floatToFp16(Math.nextUp(middle)));
@@ -120,8 +119,7 @@ class HalfFloatsTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> HalfFloats.encode(DataType.BF16, new float[4], small));
-    assertThrows(
-        IllegalArgumentException.class, () -> HalfFloats.decode(DataType.BF16, small));
+    assertThrows(IllegalArgumentException.class, () -> HalfFloats.decode(DataType.BF16, small));
     assertThrows(
         IllegalArgumentException.class,
         () -> HalfFloats.encode(DataType.INT32, new float[1], small));

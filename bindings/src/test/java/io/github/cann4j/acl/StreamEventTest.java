@@ -42,8 +42,7 @@ class StreamEventTest {
       assertFalse(stream.isComplete());
       assertFalse(event.isComplete());
       AclException e =
-          assertThrows(
-              AclException.class, () -> stream.synchronize(Duration.ofMillis(30)));
+          assertThrows(AclException.class, () -> stream.synchronize(Duration.ofMillis(30)));
       assertEquals("ACL_ERROR_RT_STREAM_SYNC_TIMEOUT", e.codeName());
       gate.open();
       event.synchronize();
@@ -121,10 +120,8 @@ class StreamEventTest {
       assertThrows(IllegalArgumentException.class, () -> stream.record(foreign));
       assertThrows(IllegalArgumentException.class, () -> stream.waitFor(foreign));
       assertThrows(IllegalArgumentException.class, () -> stream.synchronize(Duration.ZERO));
-      assertThrows(
-          IllegalArgumentException.class, () -> stream.synchronize(Duration.ofDays(100)));
-      assertThrows(
-          IllegalArgumentException.class, () -> Stream.wrap(device, MemorySegment.NULL));
+      assertThrows(IllegalArgumentException.class, () -> stream.synchronize(Duration.ofDays(100)));
+      assertThrows(IllegalArgumentException.class, () -> Stream.wrap(device, MemorySegment.NULL));
     }
   }
 

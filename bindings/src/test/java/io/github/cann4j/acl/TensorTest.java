@@ -69,13 +69,11 @@ class TensorTest {
                 IllegalArgumentException.class, () -> Tensor.of(buffer, DataType.FLOAT, 11, 11))
             .getMessage();
     assertTrue(message.contains("[11, 11]") && message.contains("480"), message);
-    assertThrows(
-        IllegalArgumentException.class, () -> Tensor.of(buffer, 2, DataType.FLOAT, 1));
+    assertThrows(IllegalArgumentException.class, () -> Tensor.of(buffer, 2, DataType.FLOAT, 1));
     assertThrows(IllegalArgumentException.class, () -> Tensor.of(buffer, -4, DataType.FLOAT, 1));
     assertThrows(IllegalArgumentException.class, () -> Tensor.of(buffer, DataType.FLOAT, -1));
     assertThrows(
-        IllegalArgumentException.class,
-        () -> Tensor.of(buffer, DataType.FLOAT, Long.MAX_VALUE, 4));
+        IllegalArgumentException.class, () -> Tensor.of(buffer, DataType.FLOAT, Long.MAX_VALUE, 4));
     assertThrows(
         IllegalArgumentException.class,
         () -> Tensor.of(buffer, DataType.FLOAT, 1L << 32, 1L << 32));
@@ -84,8 +82,7 @@ class TensorTest {
         () -> Tensor.of(buffer, DataType.FLOAT, 1, 1, 1, 1, 1, 1, 1, 1, 1));
     assertThrows(
         IllegalArgumentException.class,
-        () ->
-            Tensor.strided(buffer, 0, DataType.FLOAT, new long[] {2, 2}, new long[] {119, 2}));
+        () -> Tensor.strided(buffer, 0, DataType.FLOAT, new long[] {2, 2}, new long[] {119, 2}));
     assertThrows(
         IllegalArgumentException.class,
         () -> Tensor.strided(buffer, 0, DataType.FLOAT, new long[] {2}, new long[] {1, 1}));

@@ -71,8 +71,7 @@ class AttentionArgumentsTest {
     }
   }
 
-  private static void illegal(
-      Consumer<FlashAttentionVarLenScore.Builder> change, String... words) {
+  private static void illegal(Consumer<FlashAttentionVarLenScore.Builder> change, String... words) {
     refused(IllegalArgumentException.class, change, words);
   }
 
@@ -168,8 +167,7 @@ class AttentionArgumentsTest {
     illegal(
         b -> b.sparseMode(causal).attenMask(bench.garbage(DataType.INT8, 2048, 2048)),
         "UINT8 or BOOL");
-    illegal(
-        b -> b.sparseMode(SparseMode.ALL_MASK).attenMask(mask), "[6, 7]", "[2048, 2048]");
+    illegal(b -> b.sparseMode(SparseMode.ALL_MASK).attenMask(mask), "[6, 7]", "[2048, 2048]");
     unsupported(b -> b.sparseMode(SparseMode.PREFIX).attenMask(mask), "PREFIX", "ALL_MASK");
   }
 
@@ -222,7 +220,10 @@ class AttentionArgumentsTest {
   void outputsNeedMemoryOfTheirOwn() {
     illegal(b -> b.softmaxSum(max), "softmaxSum", "softmaxMax", "overlap");
     illegal(
-        b -> b.value(bench.garbage(DataType.FLOAT, 12, 2, 32)).attentionOut(q), "attentionOut", "query", "overlap");
+        b -> b.value(bench.garbage(DataType.FLOAT, 12, 2, 32)).attentionOut(q),
+        "attentionOut",
+        "query",
+        "overlap");
     Tensor rows = bench.garbage(DataType.FLOAT, 20, 4, 8);
     illegal(b -> b.softmaxMax(rows.slice(0, 0, 10)).softmaxSum(rows.slice(0, 9, 19)), "overlap");
     packed().softmaxMax(rows.slice(0, 0, 10)).softmaxSum(rows.slice(0, 10, 20)).build();
@@ -239,8 +240,7 @@ class AttentionArgumentsTest {
                   IllegalArgumentException.class, () -> record.run(other.stream, other.workspace))
               .getMessage();
       assertTrue(message.contains("device 3") && message.contains("device 2"), message);
-      assertThrows(
-          IllegalArgumentException.class, () -> record.run(bench.stream, other.workspace));
+      assertThrows(IllegalArgumentException.class, () -> record.run(bench.stream, other.workspace));
     }
   }
 

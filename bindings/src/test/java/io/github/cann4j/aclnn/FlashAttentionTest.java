@@ -118,8 +118,14 @@ class FlashAttentionTest {
         boolean ofQuery = i == 0 || i >= 3 && i <= 5;
         boolean ofValues = i == 2 || i == 3 || i == 4 || i == 7;
         rows[i] =
-            plain(layout, bench.floats(tensors[i]), b, batch, ofQuery ? sq : skv,
-                ofQuery ? HEADS : KV_HEADS, ofValues ? VALUE_DIM : DIM);
+            plain(
+                layout,
+                bench.floats(tensors[i]),
+                b,
+                batch,
+                ofQuery ? sq : skv,
+                ofQuery ? HEADS : KV_HEADS,
+                ofValues ? VALUE_DIM : DIM);
       }
       var naive = new NaiveAttention(sizes, SCALE, rows[0], rows[1], rows[2], rows[3]);
       Close.forward(type, naive.out, rows[4], "out");

@@ -137,8 +137,7 @@ class RingAttentionUpdateTest {
     RingAttentionUpdate.Builder good = operands(DataType.FLOAT, output, statistics);
     refused(UnsupportedOperationException.class, good.inputLayout(Layout.BSND), "SBH", "BSND");
     good.inputLayout(Layout.SBH);
-    refused(
-        IllegalArgumentException.class, good.actualSeqQLen(bench.longs(0, ROWS)), "TND", "SBH");
+    refused(IllegalArgumentException.class, good.actualSeqQLen(bench.longs(0, ROWS)), "TND", "SBH");
     good.actualSeqQLen(null).build();
 
     RingAttentionUpdate.Builder mixed = operands(DataType.FLOAT, output, statistics);
@@ -153,8 +152,7 @@ class RingAttentionUpdateTest {
         "one shape");
     RingAttentionUpdate.Builder alias = operands(DataType.FLOAT, output, statistics);
     Tensor shared = bench.normal(random, DataType.FLOAT, output);
-    refused(
-        IllegalArgumentException.class, alias.prevAttnOut(shared).attnOut(shared), "overlap");
+    refused(IllegalArgumentException.class, alias.prevAttnOut(shared).attnOut(shared), "overlap");
     RingAttentionUpdate.Builder tnd =
         operands(DataType.FLOAT, new long[] {ROWS, HEADS, 20}, new long[] {ROWS, HEADS, 8})
             .inputLayout(Layout.TND);
@@ -168,7 +166,9 @@ class RingAttentionUpdateTest {
   }
 
   private static void refused(
-      Class<? extends RuntimeException> type, RingAttentionUpdate.Builder builder, String... words) {
+      Class<? extends RuntimeException> type,
+      RingAttentionUpdate.Builder builder,
+      String... words) {
     String message = assertThrows(type, builder::build).getMessage();
     for (String word : words) {
       assertTrue(message.contains(word), "'" + word + "' is not in: " + message);

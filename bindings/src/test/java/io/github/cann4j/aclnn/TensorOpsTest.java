@@ -11,6 +11,7 @@ import io.github.cann4j.acl.HalfFloats;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.support.Bench;
 import io.github.cann4j.support.Seed;
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -79,8 +80,7 @@ class TensorOpsTest {
     Tensor a = bench.ints(Integer.MAX_VALUE - 5, 7);
     TensorOps.inplaceAdd(a, bench.ints(1, 2), 3, bench.stream, bench.workspace);
     assertArrayEquals(new int[] {Integer.MAX_VALUE - 2, 13}, bench.intsOf(a));
-    String message =
-        refused(() -> TensorOps.inplaceAdd(a, a, 0.5, bench.stream, bench.workspace));
+    String message = refused(() -> TensorOps.inplaceAdd(a, a, 0.5, bench.stream, bench.workspace));
     assertTrue(message.contains("0.5") && message.contains("INT32"), message);
   }
 
@@ -101,12 +101,19 @@ class TensorOpsTest {
   @Test
   void copiesAreStridedCastAndBroadcast() {
     Tensor source = bench.of(DataType.FLOAT, new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
-    Tensor target = bench.of(DataType.BF16, new float[8], 2, 4);
+    // Columns 16 and 17: CANN wants views that begin on a multiple of 32 bytes.
+    Tensor target = bench.of(DataType.BF16, new float[2 * 32], 2, 32);
     TensorOps.inplaceCopy(
-        target.slice(1, 1, 3), source.slice(1, 0, 2), bench.stream, bench.workspace);
-    assertValues(target, 0, 1, 2, 0, 0, 4, 5, 0);
+        target.slice(1, 16, 18), source.slice(1, 0, 2), bench.stream, bench.workspace);
+    float[] expected = new float[2 * 32];
+    expected[16] = 1;
+    expected[17] = 2;
+    expected[32 + 16] = 4;
+    expected[32 + 17] = 5;
+    assertValues(target, expected);
     TensorOps.inplaceCopy(target, floats(9), bench.stream, bench.workspace);
-    assertValues(target, 9, 9, 9, 9, 9, 9, 9, 9);
+    Arrays.fill(expected, 9);
+    assertValues(target, expected);
     Tensor turned = bench.garbage(DataType.FLOAT, 3, 2);
     TensorOps.inplaceCopy(turned, source.permute(1, 0), bench.stream, bench.workspace);
     assertValues(turned, 1, 4, 2, 5, 3, 6);
@@ -151,16 +158,15 @@ class TensorOpsTest {
   void badArgumentsAreRefused() {
     Tensor a = floats(1, 2, 3, 4);
     Tensor three = floats(1, 2, 3);
-    String message =
-        refused(() -> TensorOps.add(a, three, 1, a, bench.stream, bench.workspace));
+    String message = refused(() -> TensorOps.add(a, three, 1, a, bench.stream, bench.workspace));
     assertTrue(message.contains("FLOAT[3]") && message.contains("FLOAT[4]"), message);
-    refused(() -> TensorOps.cast(a, bench.garbage(DataType.BF16, 3), bench.stream, bench.workspace));
+    refused(
+        () -> TensorOps.cast(a, bench.garbage(DataType.BF16, 3), bench.stream, bench.workspace));
     refused(() -> TensorOps.inplaceCopy(three, a, bench.stream, bench.workspace));
     refused(() -> TensorOps.add(floats(1), floats(2), 1, a, bench.stream, bench.workspace));
     refused(
         () ->
-            TensorOps.permute(
-                a.reshape(2, 2), new int[] {0, 0}, a, bench.stream, bench.workspace));
+            TensorOps.permute(a.reshape(2, 2), new int[] {0, 0}, a, bench.stream, bench.workspace));
     refused(
         () ->
             TensorOps.inplaceCopy(
@@ -168,16 +174,10 @@ class TensorOpsTest {
     refused(
         () ->
             TensorOps.add(
-                a.slice(0, 0, 3),
-                three,
-                1,
-                a.slice(0, 1, 4),
-                bench.stream,
-                bench.workspace));
+                a.slice(0, 0, 3), three, 1, a.slice(0, 1, 4), bench.stream, bench.workspace));
     try (Bench other = new Bench(7)) {
       Tensor remote = other.of(DataType.FLOAT, new float[4], 4);
-      message =
-          refused(() -> TensorOps.add(a, remote, 1, a, bench.stream, bench.workspace));
+      message = refused(() -> TensorOps.add(a, remote, 1, a, bench.stream, bench.workspace));
       assertTrue(message.contains("device 7") && message.contains("device 6"), message);
     }
   }

@@ -51,8 +51,7 @@ class CommunicatorArgumentsTest {
     refused(IllegalArgumentException.class, call, words);
   }
 
-  private static void refused(
-      Class<? extends Exception> type, Executable call, String... words) {
+  private static void refused(Class<? extends Exception> type, Executable call, String... words) {
     String message = assertThrows(type, call).getMessage();
     for (String word : words) {
       assertTrue(message.contains(word), "'" + word + "' is not in: " + message);
@@ -96,14 +95,11 @@ class CommunicatorArgumentsTest {
     refused(
         () -> comm.allToAll(whole.slice(0, 0, 4), whole.slice(0, 3, 7), bench.stream), "overlap");
     refused(() -> comm.allGather(ints(4), ints(7), bench.stream), "2 times");
-    refused(
-        () -> comm.allGather(whole.slice(0, 0, 4), whole, bench.stream), "overlap");
-    refused(
-        () -> comm.allReduce(ints(4), ints(5), ReduceOp.SUM, bench.stream), "same number");
+    refused(() -> comm.allGather(whole.slice(0, 0, 4), whole, bench.stream), "overlap");
+    refused(() -> comm.allReduce(ints(4), ints(5), ReduceOp.SUM, bench.stream), "same number");
     refused(
         () ->
-            comm.allReduce(
-                whole.slice(0, 0, 4), whole.slice(0, 1, 5), ReduceOp.SUM, bench.stream),
+            comm.allReduce(whole.slice(0, 0, 4), whole.slice(0, 1, 5), ReduceOp.SUM, bench.stream),
         "overlap");
     Tensor doubles = bench.garbage(DataType.DOUBLE, 2);
     refused(
@@ -128,21 +124,15 @@ class CommunicatorArgumentsTest {
         "2 ranks",
         "1 and 2");
     refused(
-        () ->
-            comm.allToAllV(
-                ints(4), two, new long[] {0, 3}, ints(4), two, at, bench.stream),
+        () -> comm.allToAllV(ints(4), two, new long[] {0, 3}, ints(4), two, at, bench.stream),
         "send",
         "2 elements at 3");
     refused(
-        () ->
-            comm.allToAllV(
-                ints(4), two, at, ints(4), new long[] {2, -1}, at, bench.stream),
+        () -> comm.allToAllV(ints(4), two, at, ints(4), new long[] {2, -1}, at, bench.stream),
         "recv",
         "-1");
     refused(
-        () ->
-            comm.allToAllV(
-                ints(4), two, at, ints(4), new long[] {1, 2}, at, bench.stream),
+        () -> comm.allToAllV(ints(4), two, at, ints(4), new long[] {1, 2}, at, bench.stream),
         "to itself");
   }
 
@@ -158,8 +148,7 @@ class CommunicatorArgumentsTest {
     refused(
         () ->
             comm.batchSendRecv(
-                List.of(
-                    SendRecv.send(t.slice(0, 0, 4), 1), SendRecv.recv(t.slice(0, 3, 7), 1)),
+                List.of(SendRecv.send(t.slice(0, 0, 4), 1), SendRecv.recv(t.slice(0, 3, 7), 1)),
                 bench.stream),
         "overlap");
     refused(
@@ -236,11 +225,9 @@ class CommunicatorArgumentsTest {
         .start(
             () -> {
               thrown[0] =
-                  assertThrows(
-                      IllegalStateException.class, () -> comm.send(t, 1, bench.stream));
+                  assertThrows(IllegalStateException.class, () -> comm.send(t, 1, bench.stream));
               thrown[1] =
-                  assertThrows(
-                      IllegalStateException.class, () -> RootInfo.create(bench.device));
+                  assertThrows(IllegalStateException.class, () -> RootInfo.create(bench.device));
             })
         .join();
     for (Throwable one : thrown) {

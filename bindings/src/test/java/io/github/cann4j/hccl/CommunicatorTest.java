@@ -91,9 +91,7 @@ class CommunicatorTest {
             items.add(SendRecv.recv(got.get(peer), peer));
             items.add(
                 SendRecv.send(
-                    there == 0
-                        ? bench.garbage(DataType.INT32, 0)
-                        : block(bench, rank, peer, there),
+                    there == 0 ? bench.garbage(DataType.INT32, 0) : block(bench, rank, peer, there),
                     peer));
           }
           comm.batchSendRecv(items, bench.stream);
@@ -226,7 +224,8 @@ class CommunicatorTest {
         CommunicatorOptions.builder().name("the-ring").bufferSizeMb(4).build();
     Ranks.run(2, options, (comm, bench) -> assertEquals("the-ring", comm.name()));
     assertThrows(
-        IllegalArgumentException.class, () -> CommunicatorOptions.builder().bufferSizeMb(0).build());
+        IllegalArgumentException.class,
+        () -> CommunicatorOptions.builder().bufferSizeMb(0).build());
     CommunicatorOptions.builder().name("x".repeat(127)).build();
     assertThrows(
         IllegalArgumentException.class,
@@ -264,11 +263,7 @@ class CommunicatorTest {
 
   @Test
   void initAllMakesAllRanks() {
-    List<Device> devices =
-        List.of(
-            Device.open(4),
-            Device.open(2),
-            Device.open(6));
+    List<Device> devices = List.of(Device.open(4), Device.open(2), Device.open(6));
     List<Communicator> all = Communicator.initAll(devices);
     Ranks.threads(
         3,

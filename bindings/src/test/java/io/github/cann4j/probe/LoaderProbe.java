@@ -31,8 +31,9 @@ public final class LoaderProbe {
       return;
     }
     for (int i = 0; i < 2; i++) {
-      Class<?> probe = new URLClassLoader(urls(args[0]), ClassLoader.getPlatformClassLoader())
-          .loadClass(LoaderProbe.class.getName());
+      Class<?> probe =
+          new URLClassLoader(urls(args[0]), ClassLoader.getPlatformClassLoader())
+              .loadClass(LoaderProbe.class.getName());
       if (probe == LoaderProbe.class) {
         throw new AssertionError("not a class loader of its own");
       }

@@ -25,15 +25,15 @@ public final class NaiveAttention {
   public final double[] dv;
 
   /** Sizes of a sequence; {@code shift} null for no mask. */
-  public record Sizes(int sq, int skv, int heads, int kvHeads, int dim, int valueDim, Integer shift) {
+  public record Sizes(
+      int sq, int skv, int heads, int kvHeads, int dim, int valueDim, Integer shift) {
     boolean sees(int i, int j) {
       return shift == null || j <= i + shift;
     }
   }
 
   /** Computes all at once. */
-  public NaiveAttention(
-      Sizes s, double scale, float[] q, float[] k, float[] v, float[] dy) {
+  public NaiveAttention(Sizes s, double scale, float[] q, float[] k, float[] v, float[] dy) {
     out = new double[s.sq * s.heads * s.valueDim];
     max = new double[s.heads * s.sq];
     sum = new double[s.heads * s.sq];
@@ -83,7 +83,15 @@ public final class NaiveAttention {
   }
 
   private void gradients(
-      Sizes s, double scale, float[] q, float[] k, float[] v, float[] dy, int n, int i, double[] p) {
+      Sizes s,
+      double scale,
+      float[] q,
+      float[] k,
+      float[] v,
+      float[] dy,
+      int n,
+      int i,
+      double[] p) {
     int kv = n / (s.heads / s.kvHeads);
     int qAt = (i * s.heads + n) * s.dim;
     int outAt = (i * s.heads + n) * s.valueDim;

@@ -30,8 +30,7 @@ public final class NativeHandle {
     if (created.equals(MemorySegment.NULL)) {
       String text = AclErrors.recentText();
       throw new CannException(
-          "%s returned NULL for %s%s"
-              .formatted(function, what, text.isEmpty() ? "" : ": " + text),
+          "%s returned NULL for %s%s".formatted(function, what, text.isEmpty() ? "" : ": " + text),
           function,
           0,
           "NULL",

@@ -60,9 +60,9 @@ final class CpuToolkitArchive {
     URL url = resource(root + DESCRIPTION);
     if (url == null) {
       throw new CannLoadException(
-          ("The CPU toolkit is not there: put io.github.cann4j:cann4j-native with classifier %s on the"
-                  + " class path, or on the module path with --add-modules io.github.cann4j.cpu, or name a"
-                  + " toolkit with -Dcann4j.home (looked for the resource %s)")
+          ("The CPU toolkit is not there: put io.github.cann4j:cann4j-native with classifier %s on"
+               + " the class path, or on the module path with --add-modules io.github.cann4j.cpu,"
+               + " or name a toolkit with -Dcann4j.home (looked for the resource %s)")
               .formatted(classifier, root + DESCRIPTION),
           null);
     }
@@ -121,7 +121,8 @@ final class CpuToolkitArchive {
       }
     } catch (IOException e) {
       throw new CannLoadException(
-          "Cannot unpack the CPU toolkit into %s: %s. Name a writable directory with -Dcann4j.cache (or CANN4J_CACHE)"
+          ("Cannot unpack the CPU toolkit into %s: %s. Name a writable directory with"
+                  + " -Dcann4j.cache (or CANN4J_CACHE)")
               .formatted(home, e),
           e);
     }

@@ -39,8 +39,7 @@ final class DynamicLinker {
 
   static CannLoadException missingNativeAccess(IllegalCallerException e) {
     Module module = DynamicLinker.class.getModule();
-    String flag =
-        "--enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED");
+    String flag = "--enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED");
     return new CannLoadException(
         "This JVM denies native access to cann4j; start it with " + flag, e);
   }

@@ -58,7 +58,8 @@ record ToolkitHome(Path path, Backend backend, String origin) {
     }
     if (operators.isEmpty()) {
       throw new CannLoadException(
-          "%s=%s: neither lib64/libopapi.so nor any lib64/libopapi_*.so is there; install the operators package (opp) of the toolkit"
+          ("%s=%s: neither lib64/libopapi.so nor any lib64/libopapi_*.so is there; install the"
+                  + " operators package (opp) of the toolkit")
               .formatted(origin, path),
           null);
     }

@@ -83,7 +83,9 @@ final class ToolkitInitializer {
 
   private void initialize() throws Throwable {
     int code =
-        (int) function("aclInit", FunctionDescriptor.of(INT, POINTER)).invokeExact(MemorySegment.NULL);
+        (int)
+            function("aclInit", FunctionDescriptor.of(INT, POINTER))
+                .invokeExact(MemorySegment.NULL);
     // Another user of acl in this process has initialised it: that is as good.
     if (code != cann_h.ACL_ERROR_REPEAT_INITIALIZE()) {
       check(code, "aclInit");

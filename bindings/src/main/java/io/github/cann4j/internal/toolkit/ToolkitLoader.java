@@ -169,7 +169,8 @@ public final class ToolkitLoader {
         USUAL_HOMES.stream()
             .map(Path::of)
             .filter(Files::isDirectory)
-            .flatMap(home -> Stream.of(home.resolve("set_env.sh"), home.resolveSibling("set_env.sh")))
+            .flatMap(
+                home -> Stream.of(home.resolve("set_env.sh"), home.resolveSibling("set_env.sh")))
             .filter(Files::exists)
             .map(Path::toString)
             .collect(Collectors.joining(" or "));

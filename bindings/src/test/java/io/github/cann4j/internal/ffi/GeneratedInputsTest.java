@@ -60,10 +60,12 @@ class GeneratedInputsTest {
         return at;
       }
     }
-    throw new AssertionError("run the tests inside the repository, not in " + Path.of("").toAbsolutePath());
+    throw new AssertionError(
+        "run the tests inside the repository, not in " + Path.of("").toAbsolutePath());
   }
 
-  private static String sha256(Path file) throws IOException, java.security.NoSuchAlgorithmException {
+  private static String sha256(Path file)
+      throws IOException, java.security.NoSuchAlgorithmException {
     byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
     return HexFormat.of().formatHex(digest);
   }

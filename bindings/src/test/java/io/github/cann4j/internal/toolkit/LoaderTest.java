@@ -44,8 +44,12 @@ class LoaderTest {
     Files.copy(code, lib64.resolve("libascendcl.so"));
     List<String> rest =
         splitOperators
-            ? List.of("libnnopbase.so", "libopapi_math.so", "libopapi_transformer.so",
-                "libhccl.so", "libhcomm.so")
+            ? List.of(
+                "libnnopbase.so",
+                "libopapi_math.so",
+                "libopapi_transformer.so",
+                "libhccl.so",
+                "libhcomm.so")
             : List.of("libnnopbase.so", "libopapi.so", "libhccl.so");
     for (String name : rest) {
       Files.createSymbolicLink(lib64.resolve(name), Path.of("libascendcl.so"));
@@ -156,8 +160,7 @@ class LoaderTest {
 
   @Test
   void missingNativeAccessNamesTheExactFlag() throws Exception {
-    assertRefused(
-        child().withoutNativeAccess().run(), "--enable-native-access=ALL-UNNAMED");
+    assertRefused(child().withoutNativeAccess().run(), "--enable-native-access=ALL-UNNAMED");
     assertRefused(
         child().asModules().withoutNativeAccess().run(),
         "--enable-native-access=io.github.cann4j.bindings");
@@ -186,7 +189,9 @@ class LoaderTest {
   @Test
   void aBackendIsCheckedAndKept() throws Exception {
     assertRefused(
-        child().property("cann4j.backend", "gpu").run(), "-Dcann4j.backend=gpu", "auto, npu or cpu");
+        child().property("cann4j.backend", "gpu").run(),
+        "-Dcann4j.backend=gpu",
+        "auto, npu or cpu");
     assertRefused(
         child().variable("CANN4J_BACKEND", "npu").run(), "CANN4J_BACKEND=npu", "ASCEND_HOME_PATH");
     assertWorks(
@@ -215,14 +220,14 @@ class LoaderTest {
   @Test
   void damagedLibrariesAreRefusedWithTheLinkersWords() throws Exception {
     Path home = temp.resolve("damaged");
-    Path library =
-        Files.createDirectories(home.resolve("lib64")).resolve(ToolkitHome.CPU_LIBRARY);
+    Path library = Files.createDirectories(home.resolve("lib64")).resolve(ToolkitHome.CPU_LIBRARY);
     Files.writeString(library, "a text that is long enough to be a header");
     assertRefused(child().property("cann4j.home", home).run(), "not a shared library");
 
     byte[] code = Files.readAllBytes(cpuHome().resolve("lib64").resolve(ToolkitHome.CPU_LIBRARY));
     Files.write(library, Arrays.copyOf(code, 64));
-    assertRefused(child().property("cann4j.home", home).run(), "Cannot load " + library + ": ", "file");
+    assertRefused(
+        child().property("cann4j.home", home).run(), "Cannot load " + library + ": ", "file");
 
     // The same library, but needing one that does not exist.
     String bytes = new String(code, StandardCharsets.ISO_8859_1);
@@ -289,8 +294,7 @@ class LoaderTest {
         "ASCEND_HOME_PATH=" + home,
         "lib64/libhccl.so is missing");
     Files.delete(home.resolve("lib64/libopapi.so"));
-    assertRefused(
-        sourced(child(), home).property("cann4j.home", home).run(), "libopapi_*.so");
+    assertRefused(sourced(child(), home).property("cann4j.home", home).run(), "libopapi_*.so");
   }
 
   @Test
