@@ -113,6 +113,8 @@ TEST(root_info_arguments) {
   CHECK_FAILS(HCCL_E_PARA, HcclCommInitRootInfo(2, &rootInfo, 2, &comm), "rank 2 of nRanks 2");
   CHECK_FAILS(HCCL_E_PTR, HcclCommInitRootInfoConfig(1, &rootInfo, 0, nullptr, &comm),
               "config is NULL");
+  CHECK_FAILS(HCCL_E_PARA, HcclCommInitRootInfo(4000000000u, &rootInfo, 0, &comm),
+              "nRanks is 4000000000", "CANN4J_CPU_DEVICES");
   HcclRootInfo garbage{};
   CHECK_FAILS(HCCL_E_PARA, HcclCommInitRootInfo(1, &garbage, 0, &comm), "HcclGetRootInfo");
   HcclRootInfo foreign = rootInfo;
@@ -378,6 +380,9 @@ TEST(sub_communicator_arguments) {
                 "the caller is rank");
     CHECK_FAILS(HCCL_E_PARA, HcclCreateSubCommConfig(&world, 2, outside, 5, 0, &config, &sub),
                 "rankIds[1] is 2");
+    CHECK_FAILS(HCCL_E_PARA,
+                HcclCreateSubCommConfig(&world, 4000000000u, both, 5, 0, &config, &sub),
+                "rankNum is 4000000000");
     CHECK_FAILS(HCCL_E_PARA, HcclCreateSubCommConfig(&world, 2, repeated, 5, 0, &config, &sub),
                 "repeats");
     sub = split(world, {0, 1}, 5, r.rank);

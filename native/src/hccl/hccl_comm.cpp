@@ -35,6 +35,12 @@ HcclResult requireFreeName(const char* function, int device, const std::string& 
                     function, device, name.c_str());
 }
 
+uint32_t deviceCount() {
+  uint32_t count = 0;
+  aclrtGetDeviceCount(&count);
+  return count;
+}
+
 HcclResult enter(const char* function, const std::shared_ptr<Formation>& formation,
                  const Candidate& candidate, Origin origin, HcclComm* comm) {
   std::shared_ptr<Group> group;
@@ -59,6 +65,13 @@ HcclResult initRootInfo(const char* function, uint32_t nRanks, const HcclRootInf
     return fail(HCCL_E_PARA, "%s: rank %u of nRanks %u; nRanks is at least 1 and rank less than it",
                 function, rank, nRanks);
   }
+  const uint32_t devices = deviceCount();
+  if (nRanks > devices) {
+    return fail(HCCL_E_PARA,
+                "%s: nRanks is %u, but every rank needs a device of its own and there are %u; set "
+                "CANN4J_CPU_DEVICES",
+                function, nRanks, devices);
+  }
   Candidate candidate{nRanks, rank, -1, {}};
   result = requireDevice(function, &candidate.device);
   if (result == HCCL_SUCCESS) {
@@ -76,8 +89,7 @@ HcclResult initRootInfo(const char* function, uint32_t nRanks, const HcclRootInf
 }
 
 HcclResult checkDevices(const char* function, uint32_t ndev, const int32_t* devices) {
-  uint32_t available = 0;
-  aclrtGetDeviceCount(&available);
+  const uint32_t available = deviceCount();
   std::set<int32_t> seen;
   for (uint32_t i = 0; i < ndev; ++i) {
     if (devices[i] < 0 || static_cast<uint32_t>(devices[i]) >= available) {
@@ -180,6 +192,10 @@ HcclResult createSub(const char* function, HcclComm* comm, uint32_t rankNum,
   }
   if (result != HCCL_SUCCESS) {
     return result;
+  }
+  if (rankNum > parent->size()) {
+    return fail(HCCL_E_PARA, "%s: rankNum is %u; communicator %s has only %u ranks", function,
+                rankNum, parent->name().c_str(), parent->size());
   }
   std::vector<uint32_t> ranks(rankIds, rankIds + rankNum);
   Candidate candidate{rankNum, subCommRankId, parent->device(), {}};
