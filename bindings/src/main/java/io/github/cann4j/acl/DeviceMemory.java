@@ -25,36 +25,52 @@ final class DeviceMemory {
     this.device = device;
   }
 
-  synchronized MemorySegment allocate(long bytes) {
+  // Waiting must not hold the monitor: what the device waits for may need an allocation itself.
+  MemorySegment allocate(long bytes) {
     device.makeCurrent();
-    reclaim();
-    int policy = cann_h.ACL_MEM_MALLOC_HUGE_FIRST();
-    MemorySegment out = Scratch.get().first();
-    int code = cann_h.aclrtMalloc(out, bytes, policy);
-    while (isOutOfMemory(code) && !pending.isEmpty()) {
-      awaitOldest();
-      out = Scratch.get().first();
-      code = cann_h.aclrtMalloc(out, bytes, policy);
+    while (true) {
+      Pending oldest;
+      synchronized (this) {
+        reclaim();
+        MemorySegment out = Scratch.get().first();
+        int code = cann_h.aclrtMalloc(out, bytes, cann_h.ACL_MEM_MALLOC_HUGE_FIRST());
+        if (!isOutOfMemory(code) || pending.isEmpty()) {
+          device.check(code, "aclrtMalloc");
+          allocated += bytes;
+          peak = Math.max(peak, allocated);
+          return out.get(ValueLayout.ADDRESS, 0);
+        }
+        oldest = pending.poll();
+      }
+      await(oldest);
     }
-    device.check(code, "aclrtMalloc");
-    MemorySegment address = out.get(ValueLayout.ADDRESS, 0);
-    allocated += bytes;
-    peak = Math.max(peak, allocated);
-    return address;
   }
 
   private static boolean isOutOfMemory(int code) {
     return code == RT_MEMORY_ALLOCATION || code == RT_DEVICE_OOM;
   }
 
+  private void await(Pending one) {
+    try {
+      device.check(cann_h.aclrtSynchronizeEvent(one.event()), "aclrtSynchronizeEvent");
+    } finally {
+      synchronized (this) {
+        idleEvents.add(one.event());
+        free(one.address(), one.bytes());
+      }
+    }
+  }
+
   /** Waits for the device, then frees, also where the wait reports failed work. */
-  synchronized void freeAfterDevice(MemorySegment address, long bytes) {
+  void freeAfterDevice(MemorySegment address, long bytes) {
     device.makeCurrent();
     try {
       device.check(cann_h.aclrtSynchronizeDevice(), "aclrtSynchronizeDevice");
     } finally {
-      free(address, bytes);
-      reclaim();
+      synchronized (this) {
+        free(address, bytes);
+        reclaim();
+      }
     }
   }
 
@@ -100,13 +116,6 @@ final class DeviceMemory {
         free(one.address(), one.bytes());
       }
     }
-  }
-
-  private void awaitOldest() {
-    Pending oldest = pending.poll();
-    idleEvents.add(oldest.event());
-    device.check(cann_h.aclrtSynchronizeEvent(oldest.event()), "aclrtSynchronizeEvent");
-    free(oldest.address(), oldest.bytes());
   }
 
   private void free(MemorySegment address, long bytes) {

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -171,6 +172,50 @@ class DeviceBufferTest {
       // Any later allocation frees what has passed.
       device.allocate(16).close();
       assertEquals(before, device.allocatedBytes());
+    }
+  }
+
+  /** Closing waits for work that another thread still has to release, with an allocation. */
+  @Test
+  void closingDoesNotBlockOtherAllocations() throws Exception {
+    Gate gate = new Gate(device, stream);
+    DeviceBuffer buffer = device.allocate(64);
+    buffer.fillAsync(0, 64, (byte) 1, stream);
+    Thread closer = Thread.ofPlatform().daemon().start(buffer::close);
+    closer.join(50);
+    assertTrue(closer.isAlive(), "the device is not done");
+    Thread allocator =
+        Thread.ofPlatform().daemon().start(() -> device.allocate(64).closeAfter(stream));
+    allocator.join(30_000);
+    assertFalse(allocator.isAlive(), "an allocation waits for a close");
+    gate.open();
+    closer.join(30_000);
+    assertFalse(closer.isAlive());
+    gate.close();
+  }
+
+  /** Memory that a stream still uses is waited for before lack of memory is reported. */
+  @Test
+  void allocatingWaitsForMemoryThatIsOnItsWay() throws Exception {
+    long half = device.memory().freeBytes() / 8 * 5;
+    try (Gate gate = new Gate(device, stream)) {
+      device.allocate(half).closeAfter(stream);
+      AtomicBoolean opened = new AtomicBoolean();
+      Thread opener =
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    try {
+                      Thread.sleep(50);
+                    } catch (InterruptedException e) {
+                      throw new AssertionError(e);
+                    }
+                    opened.set(true);
+                    gate.open();
+                  });
+      device.allocate(half).close();
+      assertTrue(opened.get(), "the allocation did not wait");
+      opener.join();
     }
   }
 
