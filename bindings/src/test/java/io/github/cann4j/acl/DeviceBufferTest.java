@@ -12,7 +12,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -192,31 +191,6 @@ class DeviceBufferTest {
     closer.join(30_000);
     assertFalse(closer.isAlive());
     gate.close();
-  }
-
-  /** Memory that a stream still uses is waited for before lack of memory is reported. */
-  @Test
-  void allocatingWaitsForMemoryThatIsOnItsWay() throws Exception {
-    long half = device.memory().freeBytes() / 8 * 5;
-    try (Gate gate = new Gate(device, stream)) {
-      device.allocate(half).closeAfter(stream);
-      AtomicBoolean opened = new AtomicBoolean();
-      Thread opener =
-          Thread.ofPlatform()
-              .start(
-                  () -> {
-                    try {
-                      Thread.sleep(50);
-                    } catch (InterruptedException e) {
-                      throw new AssertionError(e);
-                    }
-                    opened.set(true);
-                    gate.open();
-                  });
-      device.allocate(half).close();
-      assertTrue(opened.get(), "the allocation did not wait");
-      opener.join();
-    }
   }
 
   @Test

@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A plain {@code java} process that runs {@link LoaderProbe}. */
+/** A plain {@code java} process that runs a probe. */
 final class Child {
   private static final Path BINDINGS = place(Cann.class);
   private static final Path TESTS = place(LoaderProbe.class);
@@ -32,9 +32,18 @@ final class Child {
   private final List<String> options = new ArrayList<>();
   private final Map<String, String> environment = new HashMap<>();
   private final List<String> arguments = new ArrayList<>();
+  private final Class<?> main;
   private boolean withCpuToolkit = true;
   private boolean modules;
   private String flag = "--enable-native-access=ALL-UNNAMED";
+
+  Child() {
+    this(LoaderProbe.class);
+  }
+
+  Child(Class<?> main) {
+    this.main = main;
+  }
 
   private static Path place(Class<?> type) {
     try {
@@ -125,7 +134,7 @@ final class Child {
     } else {
       command.addAll(List.of("-cp", join(classPath(true))));
     }
-    command.add(LoaderProbe.class.getName());
+    command.add(main.getName());
     command.addAll(arguments);
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     Map<String, String> inherited = builder.environment();
