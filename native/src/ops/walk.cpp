@@ -61,7 +61,9 @@ Walk makeWalk(std::initializer_list<const aclTensor*> tensors) {
   for (const Dim& dim : dims) {
     bool merges = !walk.dims.empty();
     for (size_t o = 0; merges && o < tensors.size(); ++o) {
-      merges = walk.strides.back()[o] == dim.strides[o] * dim.size;
+      int64_t reach = 0;
+      merges = !__builtin_mul_overflow(dim.strides[o], dim.size, &reach) &&
+               walk.strides.back()[o] == reach;
     }
     if (merges) {
       walk.dims.back() *= dim.size;
