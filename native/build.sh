@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # build VERSION CLASSIFIER: builds the CPU toolkit, installs it as a toolkit home, and lays out the content of the jar.
 # test: builds and runs the native tests.
+# benchmark [OPTION...]: measures the attention kernels beside the machine's FMA peak.
 set -eu
 cd "$(dirname "$0")"
 build=target/cmake
 jobs=$(nproc)
 
 configure() {
+  mkdir -p target
   cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release "$@" >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
 }
 
 case "$1" in
 build)
-  mkdir -p target
   configure -DCMAKE_INSTALL_PREFIX="$PWD/target/home" -DCANN4J_VERSION="$2"
   cmake --build "$build" --target cann4j_cpu -j "$jobs"
   cmake --install "$build" >/dev/null
@@ -29,8 +30,14 @@ test)
   cmake --build "$build" -j "$jobs"
   ctest --test-dir "$build" --output-on-failure
   ;;
+benchmark)
+  shift
+  configure
+  cmake --build "$build" --target attention_benchmark -j "$jobs" >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
+  exec "$build/benchmarks/attention_benchmark" "$@"
+  ;;
 *)
-  echo "usage: build.sh build VERSION CLASSIFIER | test" >&2
+  echo "usage: build.sh build VERSION CLASSIFIER | test | benchmark [OPTION...]" >&2
   exit 2
   ;;
 esac
