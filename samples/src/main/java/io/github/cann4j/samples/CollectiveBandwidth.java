@@ -114,17 +114,16 @@ public final class CollectiveBandwidth implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    SampleCommand.requireNativeAccess();
     Set<Collective> collectives = collectives();
     boolean hccl = FORMAT.parse(format);
-    List<Long> sizes =
-        SizeSweep.of(
-            SizeSweep.parse("--minbytes", minBytes),
-            SizeSweep.parse("--maxbytes", maxBytes),
-            stepFactor);
-    if (sizes.getFirst() < 4L * ranks || sizes.getLast() > 1L << 30) {
+    long smallest = SizeSweep.parse("--minbytes", minBytes);
+    long largest = SizeSweep.parse("--maxbytes", maxBytes);
+    List<Long> sizes = SizeSweep.of(smallest, largest, stepFactor);
+    if (smallest < 4L * ranks || largest > 1L << 30) {
       throw new BadInputException(
           "sizes must be from %d bytes (an element for each of %d ranks) to 1G, not %d to %d"
-              .formatted(4L * ranks, ranks, sizes.getFirst(), sizes.getLast()));
+              .formatted(4L * ranks, ranks, smallest, largest));
     }
     if (ranks < 2 || iterations < 1 || warmup < 0) {
       throw new BadInputException(

@@ -8,8 +8,8 @@ import io.github.cann4j.acl.Toolkit;
 import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.attention.AttentionConfig;
 import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.samples.cli.AttentionChoices;
 import io.github.cann4j.samples.cli.BadInputException;
-import io.github.cann4j.samples.cli.Choice;
 import io.github.cann4j.samples.cli.ExitCode;
 import io.github.cann4j.samples.cli.SampleCommand;
 import io.github.cann4j.samples.cli.TextTable;
@@ -93,7 +93,8 @@ public final class FlashAttention implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    DataType type = Choice.DTYPE.parse(dtype);
+    SampleCommand.requireNativeAccess();
+    DataType type = AttentionChoices.DTYPE.parse(dtype);
     if (seqLength < 4 || seqLength > MAX_ROWS || seqLength % 2 != 0) {
       throw new BadInputException(
           "--seq-length must be an even number from 4 to %d: %d".formatted(MAX_ROWS, seqLength));

@@ -11,6 +11,7 @@ import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
 import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.plan.Sharding;
+import io.github.cann4j.samples.cli.AttentionChoices;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.Choice;
 import io.github.cann4j.samples.cli.Devices;
@@ -245,6 +246,7 @@ public final class LongSequence implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    SampleCommand.requireNativeAccess();
     boolean json = FORMAT.parse(format);
     TextTokenizer tokenizer = new TextTokenizer();
     LongSequenceJob job = prepare(tokenizer);
@@ -302,11 +304,11 @@ public final class LongSequence implements Callable<Integer> {
                 AttentionConfig.builder()
                     .heads(heads, kvHeads)
                     .headDim(headDim)
-                    .dataType(Choice.DTYPE.parse(dtype))
-                    .layout(Choice.LAYOUT.parse(layout))
+                    .dataType(AttentionChoices.DTYPE.parse(dtype))
+                    .layout(AttentionChoices.LAYOUT.parse(layout))
                     .build());
-    Sharding shards = Choice.SHARDING.parse(sharding);
-    ExchangePattern pattern = Choice.EXCHANGE_PATTERN.parse(exchangePattern);
+    Sharding shards = AttentionChoices.SHARDING.parse(sharding);
+    ExchangePattern pattern = AttentionChoices.EXCHANGE_PATTERN.parse(exchangePattern);
     Set<ContextParallelAlgorithm> chosen = new LinkedHashSet<>();
     for (String name : algorithms) {
       ContextParallelAlgorithm algorithm =

@@ -20,6 +20,9 @@ import java.util.stream.IntStream;
  * number of them enqueued one after the other and timed together, then one whose result is checked.
  */
 public final class BandwidthRun {
+  /** Elements on their way between host and device. */
+  private static final int BLOCK = 1 << 16;
+
   private final int ranks;
   private final int warmup;
   private final int iterations;
@@ -91,11 +94,7 @@ public final class BandwidthRun {
         DeviceBuffer recvBuffer = device.allocate(sizes.recv() * element)) {
       Tensor send = Tensor.of(sendBuffer, DataType.FLOAT, sizes.send());
       Tensor recv = Tensor.of(recvBuffer, DataType.FLOAT, sizes.recv());
-      float[] values = new float[Math.toIntExact(sizes.send())];
-      for (int i = 0; i < values.length; i++) {
-        values[i] = Collective.input(communicator.rank(), i);
-      }
-      sendBuffer.copyFrom(MemorySegment.ofArray(values));
+      fill(communicator.rank(), sizes.send(), sendBuffer);
 
       for (int i = 0; i < warmup; i++) {
         collective.enqueue(communicator, send, recv, stream);
@@ -111,21 +110,34 @@ public final class BandwidthRun {
       recvBuffer.fillAsync(0, recvBuffer.byteSize(), (byte) 0xff, stream);
       collective.enqueue(communicator, send, recv, stream);
       RankThreads.await(stream);
-      float[] result = new float[Math.toIntExact(sizes.recv())];
-      recvBuffer.copyTo(MemorySegment.ofArray(result));
-      wrong.addAndGet(countWrong(collective, sizes.count(), communicator, result));
+      wrong.addAndGet(countWrong(collective, sizes, communicator, recvBuffer));
       return (end - begin) * 1e-3 / iterations;
     }
   }
 
+  private static void fill(int rank, long elements, DeviceBuffer target) {
+    for (long begin = 0; begin < elements; begin += BLOCK) {
+      float[] values = new float[(int) Math.min(BLOCK, elements - begin)];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = Collective.input(rank, begin + i);
+      }
+      target.copyFrom(begin * Float.BYTES, MemorySegment.ofArray(values));
+    }
+  }
+
   private static long countWrong(
-      Collective collective, long count, Communicator communicator, float[] result) {
+      Collective collective, Sizes sizes, Communicator communicator, DeviceBuffer source) {
     long wrong = 0;
-    for (int i = 0; i < result.length; i++) {
-      float expected =
-          collective.expected(communicator.rank(), communicator.size(), i, count);
-      if (result[i] != expected) {
-        wrong++;
+    for (long begin = 0; begin < sizes.recv(); begin += BLOCK) {
+      float[] result = new float[(int) Math.min(BLOCK, sizes.recv() - begin)];
+      source.copyTo(begin * Float.BYTES, MemorySegment.ofArray(result));
+      for (int i = 0; i < result.length; i++) {
+        float expected =
+            collective.expected(
+                communicator.rank(), communicator.size(), begin + i, sizes.count());
+        if (result[i] != expected) {
+          wrong++;
+        }
       }
     }
     return wrong;

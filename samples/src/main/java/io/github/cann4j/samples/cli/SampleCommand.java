@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.cli;
 
+import io.github.cann4j.acl.Cann;
 import io.github.cann4j.acl.CannException;
 import io.github.cann4j.acl.CannLoadException;
 import io.github.cann4j.samples.run.RankFailedException;
@@ -20,6 +21,7 @@ public final class SampleCommand {
   /** Runs a picocli command that writes to the given places; returns its exit code. */
   public static int run(Object command, PrintWriter out, PrintWriter err, String... args) {
     CommandLine line = new CommandLine(command);
+    line.setOverwrittenOptionsAllowed(true);
     line.setOut(out);
     line.setErr(err);
     line.setParameterExceptionHandler(
@@ -30,6 +32,16 @@ public final class SampleCommand {
         });
     line.setExecutionExceptionHandler((e, failed, parsed) -> exitCode(e, failed));
     return line.execute(args);
+  }
+
+  /**
+   * Fails as loading the toolkit does where native access is denied. Some constants are read through
+   * native layouts, so that without permission even checking the options would fail obscurely.
+   */
+  public static void requireNativeAccess() {
+    if (!Cann.class.getModule().isNativeAccessEnabled()) {
+      Cann.ensureAvailable();
+    }
   }
 
   private static int exitCode(Exception e, CommandLine line) {

@@ -45,8 +45,8 @@ final class ReferenceRows {
   }
 
   /**
-   * The longest documents, the last one, those that are spread over ranks, and two that are short
-   * enough to be computed whole: near the end of a long document key gradients are tiny.
+   * The longest documents, the shortest, the last one, those that are spread over ranks, and two
+   * that can be computed whole: near the end of a long document key gradients are tiny.
    */
   private TreeSet<Integer> sample(PackedSequence sequence, int ranks) {
     TreeSet<Integer> sample = new TreeSet<>();
@@ -54,16 +54,16 @@ final class ReferenceRows {
       return sample;
     }
     sample.add(sequence.documentCount() - 1);
-    IntStream.range(0, sequence.documentCount())
-        .boxed()
-        .sorted(Comparator.comparingLong(sequence::documentLength).reversed())
-        .limit(2)
-        .forEach(sample::add);
+    List<Integer> longestFirst =
+        IntStream.range(0, sequence.documentCount())
+            .boxed()
+            .sorted(Comparator.comparingLong(sequence::documentLength).reversed())
+            .toList();
+    sample.add(longestFirst.getLast());
+    longestFirst.stream().limit(2).forEach(sample::add);
     double whole = Math.sqrt((double) PAIRS / DOCUMENTS / config.heads());
-    IntStream.range(0, sequence.documentCount())
+    longestFirst.stream()
         .filter(document -> sequence.documentLength(document) <= whole)
-        .boxed()
-        .sorted(Comparator.comparingLong(sequence::documentLength).reversed())
         .limit(2)
         .forEach(sample::add);
     for (int rank = 1; rank < ranks && sample.size() < DOCUMENTS; rank++) {

@@ -8,11 +8,11 @@ import io.github.cann4j.samples.cli.BadInputException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Fills one sequence with the documents of a reader, from the first on, repeated as needed. */
+/**
+ * Fills one sequence with the documents of a reader, in their order and repeated as needed; a
+ * document that does not fit any more leaves padding, one that is longer than a sequence is split.
+ */
 public final class TextPacking {
-  /** More open sequences leave less padding in the one that is taken, and reorder more. */
-  private static final int OPEN_SEQUENCES = 4;
-
   private final TextTokenizer tokenizer;
   private final SequencePacker packer;
   private PackedTokens packed;
@@ -23,7 +23,6 @@ public final class TextPacking {
         SequencePacker.builder(sequenceLength, eodId)
             .vocabSize(tokenizer.vocabularySize())
             .overlong(OverlongDocuments.SPLIT)
-            .openSequences(OPEN_SEQUENCES)
             .build(this::take);
   }
 
