@@ -4,7 +4,7 @@
 missing=0
 need() {
   command -v "$1" >/dev/null 2>&1 && return
-  echo "cann4j: '$1' was not found; on Debian: apt-get install $2" >&2
+  echo "cann4j: '$1' was not found; on Debian: apt-get install $2"
   missing=1
 }
 need cmake cmake
@@ -20,7 +20,7 @@ has_jdk() {
 }
 if ! has_jdk; then
   echo "cann4j: no JDK 25 or newer under /usr/lib/jvm or JAVA_HOME; install one there, such as the package" \
-    "openjdk-25-jdk-headless or Eclipse Temurin's temurin-25-jdk (the default java may stay as it is)" >&2
+    "openjdk-25-jdk-headless or Eclipse Temurin's temurin-25-jdk (the default java may stay as it is)"
   missing=1
 fi
 exit $missing
