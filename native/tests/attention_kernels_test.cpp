@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bit>
 #include <memory>
 #include <thread>
 
@@ -279,6 +280,23 @@ TEST(nan_reaches_its_row_and_no_other) {
     const std::vector<double> out = run(*k, 1, a).out.values();
     for (int64_t row = 0; row < 60; ++row) {
       for (int64_t d = 0; d < 16; ++d) CHECK_EQ(std::isnan(out[row * 16 + d]), row == 40);
+    }
+  }
+}
+
+// Undefined memory is filled with it in debug mode, so it must not turn into a number.
+TEST(nan_of_all_one_bits_stays_nan) {
+  const double allOnes = std::bit_cast<double>(~uint64_t{0});
+  Attention a{Type::Float32, Mask::RightDown, 1, 1, 16, 16, {{60, 60}}};
+  a.fill(960);
+  a.compute();
+  a.k[40 * 16 + 3] = allOnes;
+  for (const Kernels* k : levels()) {
+    const Run r = run(*k, 1, a);
+    const std::vector<double> out = r.out.values(), dq = r.dq.values();
+    for (int64_t i = 0; i < 60 * 16; ++i) {
+      CHECK_EQ(std::isnan(out[i]), i / 16 >= 40);
+      CHECK(std::isnan(dq[i]) || i / 16 < 40);
     }
   }
 }

@@ -102,7 +102,8 @@ CANN4J_INLINE Floats exponential(Floats x) {
   q = multiplyAdd(q, r, broadcast(1.0f));
   const Floats scaled = (Floats)((Words)q + ((Words)t << 23));
   const Ints tiny = x < broadcast(-86.6f);
-  return (Floats)((Ints)scaled & ~tiny);
+  const Ints nan = x != x;  // the exponent arithmetic makes a number of a NaN that has its low bits set
+  return (Floats)(((Ints)scaled & ~tiny) | nan);
 }
 
 CANN4J_INLINE float sumLanes(Floats v) {
