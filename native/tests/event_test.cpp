@@ -232,6 +232,33 @@ TEST(elapsedTime) {
   CHECK_NEAR(static_cast<double>(second - first), ms * 1000.0, 2.0 + ms * 0.001);
 }
 
+TEST(whatAStreamDropsEndsItsEvents) {
+  device::use();
+  device::Gate gate;
+  device::Stream other;
+  aclrtStream forced = nullptr;
+  aclrtEvent recorded = nullptr;
+  aclrtEvent awaited = nullptr;
+  CHECK_OK(aclrtCreateStream(&forced));
+  CHECK_OK(aclrtCreateEvent(&recorded));
+  CHECK_OK(aclrtCreateEvent(&awaited));
+  CHECK_OK(aclrtRecordEvent(awaited, other));
+  gate.hold(forced);
+  CHECK_OK(aclrtRecordEvent(recorded, forced));
+  CHECK_OK(aclrtStreamWaitEvent(forced, awaited));
+  CHECK_OK(aclrtStreamWaitEvent(other, recorded));
+  CHECK_FAILS(aclrtSynchronizeStreamWithTimeout(other, 50), ACL_ERROR_RT_STREAM_SYNC_TIMEOUT,
+              "not done");
+  CHECK_OK(aclrtDestroyStreamForce(forced));
+  CHECK_OK(aclrtSynchronizeStreamWithTimeout(other, 20000));
+  CHECK_OK(aclrtSynchronizeEventWithTimeout(recorded, 20000));
+  aclrtEventWaitStatus status = ACL_EVENT_WAIT_STATUS_RESERVED;
+  CHECK_OK(aclrtQueryEventWaitStatus(awaited, &status));
+  CHECK_EQ(status, ACL_EVENT_WAIT_STATUS_COMPLETE);
+  CHECK_OK(aclrtDestroyEvent(recorded));
+  CHECK_OK(aclrtDestroyEvent(awaited));
+}
+
 TEST(destroyedEventsStillCompleteTheirWaits) {
   device::use();
   device::Stream producer;

@@ -9,6 +9,9 @@ void Capture::complete() {
   std::vector<std::function<void()>> actions;
   {
     std::lock_guard lock(mutex_);
+    if (complete_) {
+      return;
+    }
     complete_ = true;
     time_ = Clock::now();
     actions.swap(actions_);

@@ -18,7 +18,7 @@ class Capture {
  public:
   using Clock = std::chrono::steady_clock;
 
-  void complete();
+  void complete();  // once; later calls do nothing
   bool isComplete();
   Clock::time_point time();  // only when complete
   // Runs `action` when complete, at once if it is.

@@ -7,6 +7,9 @@
 //   QueryEvent, QueryWaitStatus    yes           yes                   refused
 //   wait before any record         107000        waits for a record    no wait
 //   QueryEventStatus before it     not ready     not ready             complete
+#include <memory>
+#include <utility>
+
 #include "acl/acl_rt.h"
 #include "context.hpp"
 #include "error.hpp"
@@ -148,7 +151,9 @@ aclError aclrtRecordEvent(aclrtEvent eventHandle, aclrtStream streamHandle) {
     event->awaited = nullptr;
     event->capture = capture;
   }
-  stream->submit([capture](Stream::Done done) {
+  // A stream that is destroyed by force drops the task: then nobody shall wait for it for ever.
+  std::shared_ptr<void> dropped(nullptr, [capture](void*) { capture->complete(); });
+  stream->submit([capture, dropped = std::move(dropped)](Stream::Done done) {
     capture->complete();
     done(ACL_SUCCESS);
   });
@@ -185,12 +190,14 @@ aclError aclrtStreamWaitEvent(aclrtStream streamHandle, aclrtEvent eventHandle) 
     }
     ++event->pendingWaits;
   }
-  stream->submit([capture, event](Stream::Done done) {
-    capture->whenComplete([event, done = std::move(done)] {
-      {
-        std::lock_guard lock(event->mutex);
-        --event->pendingWaits;
-      }
+  // Counts down also when the task is dropped with its stream.
+  std::shared_ptr<void> pending(nullptr, [event](void*) {
+    std::lock_guard lock(event->mutex);
+    --event->pendingWaits;
+  });
+  stream->submit([capture, pending = std::move(pending)](Stream::Done done) mutable {
+    capture->whenComplete([pending = std::move(pending), done = std::move(done)]() mutable {
+      pending.reset();
       done(ACL_SUCCESS);
     });
   });

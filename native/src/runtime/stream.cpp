@@ -76,12 +76,12 @@ void Stream::run() {
     takeFailures();
     auto step = std::make_shared<Step>();
     auto done = [self = shared_from_this(), step](aclError code) {
+      self->complete(code);  // before the next task can start, so that completions come in order
       const int phase = step->phase.exchange(Step::kDone);
       if (phase == Step::kDone) {
         std::fprintf(stderr, "cann4j: a task of stream %d completed twice\n", self->id_);
         std::abort();
       }
-      self->complete(code);
       if (phase == Step::kParked) {
         std::lock_guard lock(self->mutex_);
         self->wake();
