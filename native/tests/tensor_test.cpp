@@ -100,6 +100,20 @@ TEST(arraysCopyTheirValues) {
   CHECK_OK(aclDestroyIntArray(empty));
 }
 
+TEST(listsThatNoMemoryHoldsAreNull) {
+  const int64_t value = 0;
+  aclGetRecentErrMsg();
+  for (const uint64_t size : {uint64_t{1} << 61, uint64_t{1} << 62, UINT64_MAX}) {
+    CHECK(aclCreateIntArray(&value, size) == nullptr);
+    device::expectWords(__FILE__, __LINE__, "more than memory holds");
+  }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // Sanitizers end the process where an allocation throws.
+  CHECK(aclCreateIntArray(&value, uint64_t{1} << 58) == nullptr);
+  device::expectWords(__FILE__, __LINE__, "bad_alloc");
+#endif
+}
+
 TEST(listsOwnTheirTensors) {
   const int64_t dims[] = {2};
   const aclTensor* tensors[2];

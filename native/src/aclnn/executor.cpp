@@ -111,8 +111,8 @@ aclnnStatus makeExecutor(const char* op, uint64_t workspaceBytes,
                       workspaceSize, executor);
 }
 
-aclnnStatus launch(const char* op, void* workspace, uint64_t workspaceSize,
-                   aclOpExecutor* executor, aclrtStream streamHandle) {
+static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t workspaceSize,
+                                 aclOpExecutor* executor, aclrtStream streamHandle) {
   if (executor == nullptr) {
     return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: executor is NULL", op);
   }
@@ -149,6 +149,13 @@ aclnnStatus launch(const char* op, void* workspace, uint64_t workspaceSize,
   auto kernel = consumed != nullptr ? std::move(executor->kernel) : executor->kernel;
   stream->submitKernel([kernel = std::move(kernel), hostWorkspace] { return kernel(hostWorkspace); });
   return ACLNN_SUCCESS;
+}
+
+aclnnStatus launch(const char* op, void* workspace, uint64_t workspaceSize,
+                   aclOpExecutor* executor, aclrtStream stream) {
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, op, [&] {
+    return launchChecked(op, workspace, workspaceSize, executor, stream);
+  });
 }
 
 }  // namespace cann4j

@@ -95,6 +95,35 @@ aclnnStatus destroy(LiveObjects<T>& objects, const char* function, const T* obje
                     static_cast<const void*>(object));
 }
 
+// What `create` returns; NULL with words when it throws.
+template <class T, class Create>
+T* created(const char* function, const Create& create) {
+  T* object = nullptr;
+  guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&] {
+    object = create();
+    return ACLNN_SUCCESS;
+  });
+  return object;
+}
+
+template <class T, class Value>
+T* createList(LiveObjects<T>& objects, const char* function, const Value* value, uint64_t size) {
+  if (value == nullptr && size > 0) {
+    fail(ACLNN_ERR_PARAM_NULLPTR, "%s: value is NULL", function);
+    return nullptr;
+  }
+  if (size > PTRDIFF_MAX / sizeof(Value)) {
+    fail(ACLNN_ERR_PARAM_INVALID, "%s: size %llu is more than memory holds", function,
+         static_cast<unsigned long long>(size));
+    return nullptr;
+  }
+  return created<T>(function, [&] {
+    auto list = std::make_unique<T>();
+    list->values.assign(value, value + size);
+    return objects.add(std::move(list));
+  });
+}
+
 // Writes the fields of a tensor; false with words when they make no sense.
 bool initTensor(const char* function, const int64_t* viewDims, uint64_t viewDimsNum,
                 aclDataType dataType, const int64_t* stride, int64_t offset, aclFormat format,
@@ -261,11 +290,13 @@ extern "C" {
 aclTensor* aclCreateTensor(const int64_t* viewDims, uint64_t viewDimsNum, aclDataType dataType,
                            const int64_t* stride, int64_t offset, aclFormat format,
                            const int64_t* storageDims, uint64_t storageDimsNum, void* tensorData) {
-  auto tensor = std::make_unique<aclTensor>();
-  return initTensor("aclCreateTensor", viewDims, viewDimsNum, dataType, stride, offset, format,
-                    storageDims, storageDimsNum, tensorData, tensor.get())
-             ? tensors().add(std::move(tensor))
-             : nullptr;
+  return created<aclTensor>("aclCreateTensor", [&]() -> aclTensor* {
+    auto tensor = std::make_unique<aclTensor>();
+    return initTensor("aclCreateTensor", viewDims, viewDimsNum, dataType, stride, offset, format,
+                      storageDims, storageDimsNum, tensorData, tensor.get())
+               ? tensors().add(std::move(tensor))
+               : nullptr;
+  });
 }
 
 aclnnStatus aclInitTensor(aclTensor* tensor, const int64_t* viewDims, uint64_t viewDimsNum,
@@ -300,48 +331,24 @@ aclScalar* aclCreateScalar(void* value, aclDataType dataType) {
 }
 
 aclIntArray* aclCreateIntArray(const int64_t* value, uint64_t size) {
-  if (value == nullptr && size > 0) {
-    fail(ACLNN_ERR_PARAM_NULLPTR, "aclCreateIntArray: value is NULL");
-    return nullptr;
-  }
-  auto array = std::make_unique<aclIntArray>();
-  array->values.assign(value, value + size);
-  return intArrays().add(std::move(array));
+  return createList(intArrays(), "aclCreateIntArray", value, size);
 }
 
 aclFloatArray* aclCreateFloatArray(const float* value, uint64_t size) {
-  if (value == nullptr && size > 0) {
-    fail(ACLNN_ERR_PARAM_NULLPTR, "aclCreateFloatArray: value is NULL");
-    return nullptr;
-  }
-  auto array = std::make_unique<aclFloatArray>();
-  array->values.assign(value, value + size);
-  return floatArrays().add(std::move(array));
+  return createList(floatArrays(), "aclCreateFloatArray", value, size);
 }
 
 aclBoolArray* aclCreateBoolArray(const bool* value, uint64_t size) {
-  if (value == nullptr && size > 0) {
-    fail(ACLNN_ERR_PARAM_NULLPTR, "aclCreateBoolArray: value is NULL");
-    return nullptr;
-  }
-  auto array = std::make_unique<aclBoolArray>();
-  array->values.assign(value, value + size);
-  return boolArrays().add(std::move(array));
+  return createList(boolArrays(), "aclCreateBoolArray", value, size);
 }
 
 aclTensorList* aclCreateTensorList(const aclTensor* const* value, uint64_t size) {
-  if (value == nullptr && size > 0) {
-    fail(ACLNN_ERR_PARAM_NULLPTR, "aclCreateTensorList: value is NULL");
-    return nullptr;
-  }
-  for (uint64_t i = 0; i < size; ++i) {
+  for (uint64_t i = 0; value != nullptr && i < size; ++i) {
     if (checkOptionalTensor("aclCreateTensorList", "tensor", value[i]) != ACLNN_SUCCESS) {
       return nullptr;
     }
   }
-  auto list = std::make_unique<aclTensorList>();
-  list->values.assign(value, value + size);
-  return tensorLists().add(std::move(list));
+  return createList(tensorLists(), "aclCreateTensorList", value, size);
 }
 
 aclnnStatus aclDestroyTensor(const aclTensor* tensor) {

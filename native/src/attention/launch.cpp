@@ -66,7 +66,7 @@ aclError computeBackward(const Kernels& kernels, const Request& request, void* w
 
 }  // namespace
 
-aclnnStatus prepare(const Arguments& a, uint64_t* workspaceSize, aclOpExecutor** executor) {
+static aclnnStatus prepareChecked(const Arguments& a, uint64_t* workspaceSize, aclOpExecutor** executor) {
   if (!workspaceSize || !executor) {
     return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: %s is NULL", a.op, workspaceSize ? "executor" : "workspaceSize");
   }
@@ -85,6 +85,11 @@ aclnnStatus prepare(const Arguments& a, uint64_t* workspaceSize, aclOpExecutor**
         return backward ? computeBackward(*kernels, *request, workspace) : computeForward(*kernels, *request);
       },
       workspaceSize, executor);
+}
+
+aclnnStatus prepare(const Arguments& a, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, a.op,
+                              [&] { return prepareChecked(a, workspaceSize, executor); });
 }
 
 }  // namespace cann4j::attention

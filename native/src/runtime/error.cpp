@@ -18,7 +18,7 @@ std::deque<std::string>& failures() {
 
 }  // namespace
 
-void recordFailure(long code, const char* format, va_list arguments) {
+static void record(long code, const char* format, va_list arguments) {
   va_list copy;
   va_copy(copy, arguments);
   const int length = std::vsnprintf(nullptr, 0, format, copy);
@@ -32,6 +32,13 @@ void recordFailure(long code, const char* format, va_list arguments) {
   message += words;
   if (messages.size() > kKept) {
     messages.pop_back();
+  }
+}
+
+void recordFailure(long code, const char* format, va_list arguments) noexcept {
+  try {
+    record(code, format, arguments);
+  } catch (const std::exception&) {
   }
 }
 

@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstdarg>
+#include <exception>
 #include <string>
 
 #include "acl/acl_base.h"
 
 namespace cann4j {
 
-void recordFailure(long code, const char* format, va_list arguments);
+// Never throws: without memory for the words there are none.
+void recordFailure(long code, const char* format, va_list arguments) noexcept;
 
 // Records words for aclGetRecentErrMsg of this thread (newest first) and returns the code unchanged.
 template <class Code>
@@ -18,6 +20,16 @@ template <class Code>
   recordFailure(static_cast<long>(code), format, arguments);
   va_end(arguments);
   return code;
+}
+
+// For functions that C programs call: an exception, which must not reach them, becomes a code.
+template <class Code, class Body>
+Code guarded(Code code, const char* function, const Body& body) {
+  try {
+    return body();
+  } catch (const std::exception& e) {
+    return fail(code, "%s: %s", function, e.what());
+  }
 }
 
 // All recorded words of this thread, newest first, one per line; clears them.
