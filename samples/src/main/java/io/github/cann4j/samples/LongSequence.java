@@ -198,14 +198,14 @@ public final class LongSequence implements Callable<Integer> {
   @Option(
       names = "--iterations",
       paramLabel = "N",
-      defaultValue = "1",
+      defaultValue = "2",
       description = "Timed passes (default: ${DEFAULT-VALUE}).")
   private int iterations;
 
   @Option(
       names = "--warmup",
       paramLabel = "N",
-      defaultValue = "0",
+      defaultValue = "1",
       description = "Passes before the timed ones (default: ${DEFAULT-VALUE}).")
   private int warmup;
 

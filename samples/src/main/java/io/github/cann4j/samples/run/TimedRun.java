@@ -61,6 +61,7 @@ final class TimedRun {
         PreparedAttention prepared = prepare(attention, tensors)) {
       if (first) {
         progress.step();
+        progress.say(name + ": forward and backward");
       }
       for (int i = -job.warmup(); i < 0; i++) {
         pass(prepared, stream, meeting, first, false);
@@ -97,16 +98,12 @@ final class TimedRun {
       boolean first,
       boolean timed)
       throws Exception {
-    if (first) {
-      progress.say(name + ": forward");
-    }
     long begin = meeting.await();
     prepared.forward();
     RankThreads.await(stream);
     long middle = meeting.await();
     if (first) {
       progress.step();
-      progress.say(name + ": backward");
     }
     prepared.backward();
     RankThreads.await(stream);
