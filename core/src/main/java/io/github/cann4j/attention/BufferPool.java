@@ -7,17 +7,26 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Device buffers of one attention object. All programs run one after the other on its compute stream, so they share
- * their scratch; what forward keeps for backward belongs to one program until it is closed.
+ * their scratch; what forward keeps for backward belongs to one program until it is closed, and then waits for the next
+ * program that needs its size. No more is kept waiting than programs have had at once, so that batches of many lengths
+ * do not fill the device.
  */
 final class BufferPool implements AutoCloseable {
   private final Stream stream;
   private final Map<String, Scratch> scratch = new HashMap<>();
-  private final Map<Long, Deque<DeviceBuffer>> idle = new HashMap<>();
+  private final Set<Lease> leases = new HashSet<>();
+  private final Deque<DeviceBuffer> idle = new ArrayDeque<>();
+  private long idleBytes;
+  private long keptBytes;
+  private long mostKeptBytes;
 
   private static final class Scratch {
     final DeviceBuffer buffer;
@@ -34,16 +43,45 @@ final class BufferPool implements AutoCloseable {
   }
 
   Lease lease() {
-    return new Lease();
+    Lease lease = new Lease();
+    leases.add(lease);
+    return lease;
   }
 
-  /** Frees what no open lease holds; leases are to be released before. */
+  private DeviceBuffer takeIdle(long bytes) {
+    for (Iterator<DeviceBuffer> all = idle.descendingIterator(); all.hasNext(); ) {
+      DeviceBuffer buffer = all.next();
+      if (buffer.byteSize() == bytes) {
+        all.remove();
+        idleBytes -= bytes;
+        return buffer;
+      }
+    }
+    return null;
+  }
+
+  private void freeIdleAbove(long limit) {
+    while (idleBytes > limit) {
+      DeviceBuffer oldest = idle.remove();
+      idleBytes -= oldest.byteSize();
+      oldest.closeAfter(stream);
+    }
+  }
+
+  /** Waits for the device and frees all, also what open leases hold. */
   @Override
   public void close() {
-    scratch.values().forEach(s -> s.buffer.closeAfter(stream));
-    scratch.clear();
-    idle.values().forEach(buffers -> buffers.forEach(b -> b.closeAfter(stream)));
+    List<DeviceBuffer> all = new ArrayList<>(idle);
+    for (Lease lease : leases) {
+      all.addAll(lease.kept);
+      lease.shared.forEach(s -> all.add(s.buffer));
+    }
+    leases.clear();
+    scratch.values().forEach(s -> all.add(s.buffer));
     idle.clear();
+    idleBytes = 0;
+    scratch.clear();
+    Closing.inOrder(all.stream().<Runnable>map(b -> b::close).toArray(Runnable[]::new));
   }
 
   /** The buffers of one program. */
@@ -72,20 +110,32 @@ final class BufferPool implements AutoCloseable {
 
     /** A buffer of exactly that size for this program alone. */
     DeviceBuffer keep(long bytes) {
-      Deque<DeviceBuffer> buffers = idle.get(bytes);
-      DeviceBuffer buffer =
-          buffers == null || buffers.isEmpty() ? stream.device().allocate(bytes) : buffers.pop();
+      DeviceBuffer buffer = takeIdle(bytes);
+      if (buffer == null) {
+        freeIdleAbove(mostKeptBytes);
+        buffer = stream.device().allocate(bytes);
+      }
       kept.add(buffer);
+      keptBytes += bytes;
+      mostKeptBytes = Math.max(mostKeptBytes, keptBytes);
       return buffer;
     }
 
+    /** Gives the buffers back. Idempotent. */
     void release() {
+      if (!leases.remove(this)) {
+        return;
+      }
       for (Scratch s : shared) {
         s.leases--;
         freeIfUnused(s);
       }
       shared.clear();
-      kept.forEach(b -> idle.computeIfAbsent(b.byteSize(), size -> new ArrayDeque<>()).push(b));
+      for (DeviceBuffer buffer : kept) {
+        idle.add(buffer);
+        idleBytes += buffer.byteSize();
+        keptBytes -= buffer.byteSize();
+      }
       kept.clear();
     }
 

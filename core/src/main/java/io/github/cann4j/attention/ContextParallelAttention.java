@@ -8,18 +8,25 @@ import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.aclnn.Workspace;
 import io.github.cann4j.packing.CompressedCausalMask;
+import io.github.cann4j.plan.AttentionStep;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.ExchangePattern;
+import io.github.cann4j.plan.Transfer;
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Attention over sequences that are split among ranks: ring, Ulysses and hybrid, by the grid of the {@link
  * ContextParallelGroups}. Ring attention after Liu et al. (arXiv 2310.01889), Ulysses after Jacobs et al. (arXiv
  * 2309.14509), their combination after Fang and Zhao (arXiv 2405.07719).
  *
- * <p>One object per rank and layer shape; it owns scratch memory that all its prepared attentions share, and an exchange
- * stream. Not thread-safe: one platform thread per rank makes all calls.
+ * <p>One object per rank and layer shape; it owns scratch memory that all its prepared attentions share. Its transfers
+ * run on the stream of the groups. Not thread-safe: one platform thread per rank makes all calls, in the same order on
+ * all ranks.
  *
  * <pre>{@code
  * try (var attention = ContextParallelAttention.create(config, groups, stream);
@@ -61,7 +68,8 @@ public final class ContextParallelAttention implements AutoCloseable {
             Layout.BSND,
             config.batchSize(),
             config.scale());
-    exchange = groups.device().createStream();
+    // A rank alone transfers nothing.
+    exchange = groups.grid().size() == 1 ? compute : groups.exchange();
     workspace = new Workspace(groups.device());
     pool = new BufferPool(compute);
     mask = groups.device().allocate(CompressedCausalMask.BYTE_SIZE);
@@ -96,7 +104,9 @@ public final class ContextParallelAttention implements AutoCloseable {
   }
 
   /**
-   * Prepares forward alone.
+   * Prepares forward alone. Collective and blocking when the plan is new to this object, else local; nothing is
+   * computed. A rank that cannot prepare a new plan tells the others, so that none goes on alone; with a plan that was
+   * prepared before, the others learn of it only by HCCL's timeout.
    *
    * @param plan of the batch; its grid is that of the groups
    * @param q {@code [rows, heads, D]} in TND, {@code [batch, rows, heads, D]} in BSND, with this rank's {@code
@@ -107,6 +117,9 @@ public final class ContextParallelAttention implements AutoCloseable {
    * @return the prepared attention
    * @throws IllegalArgumentException if a shape, type, device or the grid does not fit; on every rank if ranks disagree
    *     on plan or layer (see {@link #verify})
+   * @throws IllegalStateException if another rank could not prepare a new plan, naming it; or if this object, a stream
+   *     or a communicator is closed
+   * @throws io.github.cann4j.acl.AclException if device memory does not suffice
    */
   public PreparedAttention prepare(
       ContextParallelPlan plan, Tensor q, Tensor k, Tensor v, Tensor out) {
@@ -126,7 +139,8 @@ public final class ContextParallelAttention implements AutoCloseable {
    * @param dk gradient of k, written
    * @param dv gradient of v, written
    * @return the prepared attention
-   * @throws IllegalArgumentException as there
+   * @throws IllegalArgumentException as there; also if one of these tensors shares memory with another
+   * @throws IllegalStateException as there
    */
   public PreparedAttention prepare(
       ContextParallelPlan plan,
@@ -150,45 +164,80 @@ public final class ContextParallelAttention implements AutoCloseable {
    *
    * @param plan this rank's plan
    * @throws IllegalArgumentException on every rank, naming what differs
+   * @throws IllegalStateException if another rank cannot use its plan, naming the rank
    */
   public void verify(ContextParallelPlan plan) {
     requireOpen();
-    requireGrid(plan);
+    try {
+      requireGrid(plan);
+    } catch (IllegalArgumentException e) {
+      agreement.refuse(plan, e);
+      throw e;
+    }
     agreement.verify(plan);
   }
 
   private PreparedAttention prepare(
       ContextParallelPlan plan, LocalTensors given, Optional<LocalTensors.Gradients> gradients) {
     requireOpen();
-    requireGrid(plan);
+    Objects.requireNonNull(plan, "plan");
+    BufferPool.Lease buffers = pool.lease();
+    PreparedAttention prepared;
+    try {
+      requireGrid(plan);
+      prepared = record(plan, given, gradients, buffers);
+    } catch (RuntimeException e) {
+      buffers.release();
+      if (!agreement.isVerified(plan)) {
+        agreement.refuse(plan, e);
+      }
+      throw e;
+    }
+    // Last, so that a rank that fails before can say so to the others.
+    try {
+      agreement.verifyOnce(plan);
+    } catch (RuntimeException e) {
+      prepared.close();
+      throw e;
+    }
+    return prepared;
+  }
+
+  private PreparedAttention record(
+      ContextParallelPlan plan,
+      LocalTensors given,
+      Optional<LocalTensors.Gradients> gradients,
+      BufferPool.Lease buffers) {
     TensorChecks checks = new TensorChecks(config, groups.device(), plan.localRows());
     LocalTensors tensors = checks.tensors(given);
     Optional<LocalTensors.Gradients> grads = gradients.map(g -> checks.gradients(g, given));
-    agreement.verifyOnce(plan);
-
-    BufferPool.Lease buffers = pool.lease();
-    try {
-      Recording forward = recording(buffers);
-      if (groups.ulysses().isEmpty()) {
-        SoftmaxStats stats = stats(forward, plan, tensors);
-        recordForward(forward, plan, tensors, stats);
-        Optional<Program> backward =
-            grads.map(
-                g -> {
-                  Recording recording = recording(buffers);
-                  recordBackward(recording, plan, tensors, g, stats);
-                  return recording.program();
-                });
-        return new PreparedAttention(buffers, forward.program(), backward);
-      }
-      return prepareSplit(plan, tensors, grads, buffers, forward);
-    } catch (RuntimeException e) {
-      buffers.release();
-      throw e;
-    }
+    Recording forward = recording(buffers);
+    Optional<Program> backward =
+        groups.ulysses().isEmpty()
+            ? recordWhole(plan, tensors, grads, buffers, forward)
+            : recordSplit(plan, tensors, grads, buffers, forward);
+    List<Tensor> bound = new ArrayList<>(List.of(given.q(), given.k(), given.v(), given.out()));
+    gradients.ifPresent(g -> bound.addAll(List.of(g.out(), g.q(), g.k(), g.v())));
+    return new PreparedAttention(this, buffers, forward.program(), backward, List.copyOf(bound));
   }
 
-  private PreparedAttention prepareSplit(
+  private Optional<Program> recordWhole(
+      ContextParallelPlan plan,
+      LocalTensors tensors,
+      Optional<LocalTensors.Gradients> grads,
+      BufferPool.Lease buffers,
+      Recording forward) {
+    SoftmaxStats stats = stats(forward, plan, tensors);
+    recordForward(forward, plan, tensors, stats);
+    return grads.map(
+        g -> {
+          Recording recording = recording(buffers);
+          recordBackward(recording, plan, tensors, g, stats);
+          return recording.program();
+        });
+  }
+
+  private Optional<Program> recordSplit(
       ContextParallelPlan plan,
       LocalTensors tensors,
       Optional<LocalTensors.Gradients> grads,
@@ -211,27 +260,25 @@ public final class ContextParallelAttention implements AutoCloseable {
     heads.gatherHeads(split.out(), tensors.out());
     heads.await();
 
-    Optional<Program> backward =
-        grads.map(
-            g -> {
-              Recording recording = recording(buffers);
-              LocalTensors.Gradients splitGradients =
-                  new LocalTensors.Gradients(
-                      scratchSplit(recording, "split-dout", g.out(), rows),
-                      scratchSplit(recording, "split-dq", g.q(), rows),
-                      scratchSplit(recording, "split-dk", g.k(), rows),
-                      scratchSplit(recording, "split-dv", g.v(), rows));
-              UlyssesExchange back = heads(recording);
-              back.scatterHeads(g.out(), splitGradients.out());
-              back.await();
-              recordBackward(recording, plan, split, splitGradients, stats);
-              back.gatherHeads(splitGradients.q(), g.q());
-              back.gatherHeads(splitGradients.k(), g.k());
-              back.gatherHeads(splitGradients.v(), g.v());
-              back.await();
-              return recording.program();
-            });
-    return new PreparedAttention(buffers, forward.program(), backward);
+    return grads.map(
+        g -> {
+          Recording recording = recording(buffers);
+          LocalTensors.Gradients splitGradients =
+              new LocalTensors.Gradients(
+                  scratchSplit(recording, "split-dout", g.out(), rows),
+                  scratchSplit(recording, "split-dq", g.q(), rows),
+                  scratchSplit(recording, "split-dk", g.k(), rows),
+                  scratchSplit(recording, "split-dv", g.v(), rows));
+          UlyssesExchange back = heads(recording);
+          back.scatterHeads(g.out(), splitGradients.out());
+          back.await();
+          recordBackward(recording, plan, split, splitGradients, stats);
+          back.gatherHeads(splitGradients.q(), g.q());
+          back.gatherHeads(splitGradients.k(), g.k());
+          back.gatherHeads(splitGradients.v(), g.v());
+          back.await();
+          return recording.program();
+        });
   }
 
   private Recording recording(BufferPool.Lease buffers) {
@@ -255,19 +302,7 @@ public final class ContextParallelAttention implements AutoCloseable {
   private void recordForward(
       Recording recording, ContextParallelPlan plan, LocalTensors tensors, SoftmaxStats stats) {
     var steps = plan.steps(groups.ringRank());
-    new RingForward(
-            recording,
-            tensors,
-            stats,
-            steps,
-            kvExchange(
-                recording,
-                kvLane,
-                "kv",
-                config.dataType(),
-                tensors.k(),
-                tensors.v(),
-                steps.size()))
+    new RingForward(recording, tensors, stats, steps, keysAndValues(recording, steps, tensors))
         .record();
   }
 
@@ -280,6 +315,18 @@ public final class ContextParallelAttention implements AutoCloseable {
     var steps = plan.steps(groups.ringRank());
     DataType travelling =
         plan.pattern() == ExchangePattern.RING ? DataType.FLOAT : config.dataType();
+    KvExchange partials =
+        new KvExchange(
+            recording,
+            groups.ring().orElse(null),
+            gradientLane,
+            "dkdv",
+            travelling,
+            tensors.k(),
+            tensors.v(),
+            steps.size() - 1,
+            mostRows(steps, AttentionStep::gradientSend),
+            mostRows(steps, AttentionStep::gradientReceive));
     new RingBackward(
             recording,
             groups.ringRank(),
@@ -288,35 +335,33 @@ public final class ContextParallelAttention implements AutoCloseable {
             gradients,
             stats,
             steps,
-            kvExchange(
-                recording,
-                kvLane,
-                "kv",
-                config.dataType(),
-                tensors.k(),
-                tensors.v(),
-                steps.size()),
-            kvExchange(
-                recording,
-                gradientLane,
-                "dkdv",
-                travelling,
-                tensors.k(),
-                tensors.v(),
-                steps.size()))
+            keysAndValues(recording, steps, tensors),
+            partials)
         .record();
   }
 
-  private KvExchange kvExchange(
-      Recording recording,
-      ExchangeLane lane,
-      String name,
-      DataType type,
-      Tensor first,
-      Tensor second,
-      int steps) {
+  private KvExchange keysAndValues(
+      Recording recording, List<AttentionStep> steps, LocalTensors tensors) {
     return new KvExchange(
-        recording, groups.ring().orElse(null), lane, name, type, first, second, steps);
+        recording,
+        groups.ring().orElse(null),
+        kvLane,
+        "kv",
+        config.dataType(),
+        tensors.k(),
+        tensors.v(),
+        steps.size() - 1,
+        mostRows(steps, AttentionStep::kvSend),
+        mostRows(steps, AttentionStep::kvReceive));
+  }
+
+  private static long mostRows(
+      List<AttentionStep> steps, Function<AttentionStep, Optional<Transfer>> transfer) {
+    return steps.stream()
+        .flatMap(step -> transfer.apply(step).stream())
+        .mapToLong(t -> t.rows().length())
+        .max()
+        .orElse(0);
   }
 
   private long[] splitShape(Tensor local, long rows) {
@@ -340,28 +385,37 @@ public final class ContextParallelAttention implements AutoCloseable {
     }
   }
 
-  private void requireOpen() {
+  /** Throws unless work can be submitted. */
+  void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the context-parallel attention is closed");
     }
+    groups.requireOpen();
+    compute.handle();
   }
 
-  /** Frees scratch memory once the streams have passed; prepared attentions are to be closed before. Idempotent. */
+  /**
+   * Waits for the streams and frees all memory, also that of prepared attentions that are still open: they cannot be
+   * used any more. Idempotent.
+   *
+   * @throws io.github.cann4j.acl.AclException also for a failure of earlier asynchronous work; the memory is freed even
+   *     then
+   */
   @Override
   public void close() {
     if (closed) {
       return;
     }
     closed = true;
-    compute.synchronize();
-    exchange.synchronize();
-    agreement.close();
-    headLane.close();
-    kvLane.close();
-    gradientLane.close();
-    pool.close();
-    workspace.close();
-    mask.close();
-    exchange.close();
+    Closing.inOrder(
+        compute::synchronize,
+        exchange::synchronize,
+        agreement::close,
+        headLane::close,
+        kvLane::close,
+        gradientLane::close,
+        pool::close,
+        workspace::close,
+        mask::close);
   }
 }

@@ -2,6 +2,7 @@
 package io.github.cann4j.attention;
 
 import io.github.cann4j.acl.Device;
+import io.github.cann4j.acl.Stream;
 import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.hccl.CommunicatorOptions;
 import io.github.cann4j.plan.CpGrid;
@@ -13,6 +14,10 @@ import java.util.stream.IntStream;
  * The communicators of one rank of a context-parallel grid: its ring (ranks with the same Ulysses rank) and its Ulysses
  * group (ranks with the same ring rank). Used by the thread that computes; all HCCL calls of its device are to come from
  * that thread.
+ *
+ * <p>All attention objects on these groups make their transfers on one stream, which this object owns: HCCL wants the
+ * operations of a communicator one after the other. A caller who also uses one of the communicators orders those
+ * operations by events, or synchronizes between. Closed after the attention objects. Not thread-safe.
  */
 public final class ContextParallelGroups implements AutoCloseable {
   private final Device device;
@@ -21,6 +26,8 @@ public final class ContextParallelGroups implements AutoCloseable {
   private final Optional<Communicator> ring;
   private final Optional<Communicator> ulysses;
   private final List<Communicator> owned;
+  private Stream exchange;
+  private boolean closed;
 
   private ContextParallelGroups(
       Device device,
@@ -59,10 +66,11 @@ public final class ContextParallelGroups implements AutoCloseable {
    * @param world a communicator from root info or cluster info, not a sub-communicator; stays the caller's
    * @param cpRanks ranks in {@code world} of the CP ranks 0, 1, …; contains the caller's
    * @param grid its size is that of {@code cpRanks}
-   * @param groupIndex number of this grid among those made from {@code world}, from 0; makes the sub-communicators'
-   *     ids distinct
+   * @param groupIndex number of this grid among those made from {@code world} and not closed yet, from 0, also of those
+   *     of other sizes; the same on the grid's ranks. Makes the sub-communicators' ids distinct
    * @return the groups of this rank
-   * @throws IllegalArgumentException if sizes differ or the caller's rank is not in {@code cpRanks}
+   * @throws IllegalArgumentException if sizes differ, the caller's rank is not in {@code cpRanks} or the index is
+   *     negative
    * @throws io.github.cann4j.hccl.HcclException if a sub-communicator cannot be made
    */
   public static ContextParallelGroups create(
@@ -72,6 +80,9 @@ public final class ContextParallelGroups implements AutoCloseable {
       throw new IllegalArgumentException(
           "%s needs %d ranks, one of them rank %d of the communicator, not %s"
               .formatted(grid, grid.size(), world.rank(), cpRanks));
+    }
+    if (groupIndex < 0) {
+      throw new IllegalArgumentException("groupIndex must be at least 0, not " + groupIndex);
     }
     int ringRank = grid.ringRank(cpRank);
     int ulyssesRank = grid.ulyssesRank(cpRank);
@@ -85,7 +96,8 @@ public final class ContextParallelGroups implements AutoCloseable {
           grid.ulyssesDegree() > 1 ? Optional.of(world) : Optional.empty(),
           List.of());
     }
-    long firstId = (long) groupIndex * 2 * grid.size();
+    // By the world's size, so that grids of different sizes never share an id.
+    long firstId = (long) groupIndex * 2 * world.size();
     Optional<Communicator> ring =
         grid.ringDegree() == 1
             ? Optional.empty()
@@ -217,9 +229,36 @@ public final class ContextParallelGroups implements AutoCloseable {
         + ulysses.map(Communicator::bytesSent).orElse(0L);
   }
 
-  /** Closes the communicators that this object made. Collective, like their creation. */
+  /** The stream of all transfers. */
+  Stream exchange() {
+    requireOpen();
+    if (exchange == null) {
+      exchange = device.createStream();
+    }
+    return exchange;
+  }
+
+  /** Throws unless transfers can be submitted. */
+  void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the context-parallel groups are closed");
+    }
+    ring.ifPresent(Communicator::handle);
+    ulysses.ifPresent(Communicator::handle);
+  }
+
+  /**
+   * Waits for the transfers and closes what this object made: their stream, and the communicators that are not the
+   * caller's. Collective, like their creation. Idempotent.
+   */
   @Override
   public void close() {
-    owned.forEach(Communicator::close);
+    if (closed) {
+      return;
+    }
+    closed = true;
+    Closing.inOrder(
+        () -> Optional.ofNullable(exchange).ifPresent(Stream::close),
+        () -> Closing.inOrder(owned.stream().<Runnable>map(c -> c::close).toArray(Runnable[]::new)));
   }
 }

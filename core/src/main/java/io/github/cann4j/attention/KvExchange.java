@@ -46,7 +46,21 @@ final class KvExchange {
     }
   }
 
-  /** Buffers are named after {@code name}; {@code first} and {@code second} give the shapes of a row. */
+  /**
+   * Makes the exchange of one program. Its buffers have room for the largest step from the start: growing from step to
+   * step would leave every smaller one behind.
+   *
+   * @param recording of the program
+   * @param ring the communicator, null for a rank alone
+   * @param lane orders transfers and computation
+   * @param name of the buffers
+   * @param dataType in which rows travel
+   * @param first gives the shape of a row
+   * @param second likewise
+   * @param hops their number
+   * @param mostSent most rows that a hop sends
+   * @param mostReceived most rows that a hop receives
+   */
   KvExchange(
       Recording recording,
       Communicator ring,
@@ -55,7 +69,9 @@ final class KvExchange {
       DataType dataType,
       Tensor first,
       Tensor second,
-      int steps) {
+      int hops,
+      long mostSent,
+      long mostReceived) {
     this.recording = recording;
     this.ring = ring;
     this.lane = lane;
@@ -63,12 +79,34 @@ final class KvExchange {
     this.dataType = dataType;
     this.first = first;
     this.second = second;
-    this.posted = new boolean[steps];
+    this.posted = new boolean[hops];
+    for (int slot = 0; slot < Math.min(ExchangeLane.SLOTS, hops); slot++) {
+      reserve(sendName(slot), mostSent);
+      reserve(receiveName(slot), mostReceived);
+    }
+  }
+
+  private void reserve(String buffer, long rows) {
+    if (rows > 0) {
+      recording.scratch(buffer, dataType, elements(first, rows) + elements(second, rows));
+    }
+  }
+
+  private static long elements(Tensor like, long rows) {
+    return Math.multiplyExact(rows, like.size(0) * like.size(2) * like.size(3));
+  }
+
+  private String sendName(int slot) {
+    return name + "-send-" + slot;
+  }
+
+  private String receiveName(int slot) {
+    return name + "-receive-" + slot;
   }
 
   /** The buffer from which step {@code i} sends; the compute stream may write it after {@link #await} of step i − 2. */
   Block sendBlock(int i, Transfer send) {
-    return block(name + "-send-" + slot(i), send);
+    return block(sendName(slot(i)), send);
   }
 
   /** Starts the transfers of step {@code i} once the compute stream has come here. */
@@ -82,7 +120,7 @@ final class KvExchange {
     send.ifPresent(t -> items.add(SendRecv.send(sendBlock(i, t).whole(), t.peer())));
     receive.ifPresent(
         t -> {
-          received[slot] = block(name + "-receive-" + slot, t);
+          received[slot] = block(receiveName(slot), t);
           items.add(SendRecv.recv(received[slot].whole(), t.peer()));
         });
     posted[i] = true;
@@ -105,8 +143,8 @@ final class KvExchange {
   private Block block(String buffer, Transfer transfer) {
     long batch = first.size(0);
     long rows = transfer.rows().length();
-    long firstElements = batch * rows * first.size(2) * first.size(3);
-    long secondElements = batch * rows * second.size(2) * second.size(3);
+    long firstElements = elements(first, rows);
+    long secondElements = elements(second, rows);
     Tensor whole = recording.scratch(buffer, dataType, firstElements + secondElements);
     return new Block(
         transfer.owner(),

@@ -7,6 +7,9 @@ import io.github.cann4j.aclnn.AclnnException;
 import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.aclnn.RingAttentionUpdate;
 import io.github.cann4j.aclnn.TensorOps;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Merges a partial attention result of some rows into what these rows have so far, in fp32, as one batch element in SBH
@@ -17,6 +20,9 @@ import io.github.cann4j.aclnn.TensorOps;
  * out₁·a/s + out₂·b/s.
  */
 final class PartialMerge {
+  private static final Logger LOG = LoggerFactory.getLogger(PartialMerge.class);
+  private static final AtomicBoolean REPORTED = new AtomicBoolean();
+
   private final Recording recording;
   private final Tensor out;
   private final Tensor previousOut;
@@ -56,6 +62,19 @@ final class PartialMerge {
       recording.copy(stats.sum(), merge.newSum);
     }
     return merge;
+  }
+
+  /** Makes room for merges of up to so many rows. */
+  static void reserve(Recording recording, long rows) {
+    AttentionConfig config = recording.config();
+    long outElements = rows * config.heads() * config.headDimV();
+    recording.scratch("merge-previous-out", DataType.FLOAT, outElements);
+    if (config.dataType() != DataType.FLOAT) {
+      recording.scratch("merge-current-out", DataType.FLOAT, outElements);
+    }
+    long statistics = rows * config.heads() * Recording.STATISTIC_COPIES;
+    recording.scratch("merge-previous-max", DataType.FLOAT, statistics);
+    recording.scratch("merge-previous-sum", DataType.FLOAT, statistics);
   }
 
   /** Goes on as if the toolkit had refused the operator. */
@@ -131,6 +150,10 @@ final class PartialMerge {
           throw e;
         }
         refused = true;
+        // Every program meets the same refusal, for each shape anew: once is enough to know.
+        if (REPORTED.compareAndSet(false, true)) {
+          LOG.warn("Merging with elementwise operators, which is slower: {}", e.getMessage());
+        }
       }
     }
     runComposed();

@@ -18,7 +18,7 @@ import java.util.Map;
 /**
  * Finds out whether all ranks of a grid have the same plan and layer, before the first exchange. The ring is compared
  * first, then the Ulysses group; what the first round finds travels through the second, so that every rank learns of it
- * and none is left waiting.
+ * and none is left waiting. A rank that cannot go on says so in the same way.
  */
 final class PlanAgreement implements AutoCloseable {
   private static final int REMEMBERED = 1024;
@@ -42,7 +42,9 @@ final class PlanAgreement implements AutoCloseable {
     "scale",
   };
 
-  // A record: this rank, what differs (−1 nothing, FIELDS.length the documents), with which rank, the hash, the fields.
+  // A record: this rank, what differs (−1 nothing, FIELDS.length the documents, REFUSED), with which rank, the fields, the
+  // hash.
+  private static final int REFUSED = FIELDS.length + 1;
   private static final int RANK = 0;
   private static final int DIFFERENCE = 1;
   private static final int VALUE = 2;
@@ -76,17 +78,41 @@ final class PlanAgreement implements AutoCloseable {
   }
 
   void verifyOnce(ContextParallelPlan plan) {
-    ByteBuffer hash = ByteBuffer.wrap(plan.contentHash());
-    if (!verified.containsKey(hash)) {
+    if (!isVerified(plan)) {
       verify(plan);
-      verified.put(hash, true);
+      verified.put(ByteBuffer.wrap(plan.contentHash()), true);
     }
+  }
+
+  /** Whether ranks have agreed on the plan, so that they do not compare again. */
+  boolean isVerified(ContextParallelPlan plan) {
+    return verified.containsKey(ByteBuffer.wrap(plan.contentHash()));
+  }
+
+  /** Takes part in the comparison for the others' sake, which then fails on every rank. */
+  void refuse(ContextParallelPlan plan, RuntimeException reason) {
+    long[] record = record(plan);
+    record[DIFFERENCE] = REFUSED;
+    try {
+      compareAll(record);
+    } catch (RuntimeException e) {
+      reason.addSuppressed(e);
+    }
+  }
+
+  private void compareAll(long[] record) {
+    groups.ring().ifPresent(ring -> compare(ring, record));
+    groups.ulysses().ifPresent(ulysses -> compare(ulysses, record));
   }
 
   void verify(ContextParallelPlan plan) {
     long[] record = record(plan);
-    groups.ring().ifPresent(ring -> compare(ring, record));
-    groups.ulysses().ifPresent(ulysses -> compare(ulysses, record));
+    compareAll(record);
+    if (record[DIFFERENCE] == REFUSED) {
+      throw new IllegalStateException(
+          "CP rank %d could not prepare its part of the plan; its own exception says why"
+              .formatted(record[RANK]));
+    }
     if (record[DIFFERENCE] >= 0) {
       int field = (int) record[DIFFERENCE];
       throw new IllegalArgumentException(
@@ -174,7 +200,6 @@ final class PlanAgreement implements AutoCloseable {
 
   @Override
   public void close() {
-    own.close();
-    all.close();
+    Closing.inOrder(own::close, all::close);
   }
 }

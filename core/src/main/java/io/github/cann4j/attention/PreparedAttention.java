@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.attention;
 
+import io.github.cann4j.acl.Tensor;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -11,27 +13,39 @@ import java.util.Optional;
  * <p>Both calls are collective: every rank makes them in the same order over all of its prepared objects, from the
  * thread that issues all HCCL calls of its device. They submit work and return; errors of the device appear when the
  * compute stream is synchronized. The bound tensors must stay alive, and q, k, v and out unchanged between the calls.
+ * A rank that leaves a call out, or whose call throws, keeps the others waiting on their streams until HCCL's timeout.
  */
 public final class PreparedAttention implements AutoCloseable {
+  private final ContextParallelAttention attention;
   private final BufferPool.Lease buffers;
   private final Program forward;
   private final Optional<Program> backward;
+  private final List<Tensor> bound;
   private boolean forwarded;
   private boolean closed;
 
-  PreparedAttention(BufferPool.Lease buffers, Program forward, Optional<Program> backward) {
+  PreparedAttention(
+      ContextParallelAttention attention,
+      BufferPool.Lease buffers,
+      Program forward,
+      Optional<Program> backward,
+      List<Tensor> bound) {
+    this.attention = attention;
     this.buffers = buffers;
     this.forward = forward;
     this.backward = backward;
+    this.bound = bound;
   }
 
   /**
    * Submits the computation of {@code out}. Padding rows become 0.
    *
-   * @throws IllegalStateException if closed
+   * @throws IllegalStateException if this object, its attention, a stream, a communicator or the buffer of a bound
+   *     tensor is closed; nothing is submitted then
    */
   public void forward() {
     requireOpen();
+    forwarded = false;
     forward.run();
     forwarded = true;
   }
@@ -40,7 +54,8 @@ public final class PreparedAttention implements AutoCloseable {
    * Submits the computation of dq, dk and dv from dOut, for the last {@link #forward}. Gradients are not divided by
    * anything, and padding rows become 0.
    *
-   * @throws IllegalStateException if closed, not run forward yet, or prepared without gradients
+   * @throws IllegalStateException if not run forward yet, prepared without gradients, or something is closed as with
+   *     {@link #forward}; nothing is submitted then
    */
   public void backward() {
     requireOpen();
@@ -58,6 +73,14 @@ public final class PreparedAttention implements AutoCloseable {
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the prepared attention is closed");
+    }
+    attention.requireOpen();
+    for (int i = 0; i < bound.size(); i++) {
+      if (bound.get(i).buffer().isClosed()) {
+        throw new IllegalStateException(
+            "the buffer of the bound tensor %s is closed; prepare again with live ones"
+                .formatted(bound.get(i)));
+      }
     }
   }
 

@@ -65,6 +65,7 @@ final class RingBackward {
   void record() {
     KvSender sender = new KvSender(recording, tensors, hops, keyValues);
     sender.post(0);
+    reserve();
     local.backward(gradients, dk, dv);
     dq.begin();
     if (!local.sharesKeys()) {
@@ -92,6 +93,30 @@ final class RingBackward {
     dv.finish();
   }
 
+  /** Makes room for the largest call, as in forward. */
+  private void reserve() {
+    long queries = RingForward.mostRows(hops, AttentionCall::q);
+    long keys = RingForward.mostRows(hops, AttentionCall::kv);
+    if (queries > 0) {
+      RowRange all = new RowRange(0, queries);
+      partialLike("hop-dq", gradients.q(), all);
+    }
+    boolean sums =
+        hops.stream().anyMatch(hop -> !hop.calls().isEmpty() && !writesBlockDirectly(hop));
+    if (keys > 0 && sums) {
+      RowRange all = new RowRange(0, keys);
+      partialLike("hop-dk", gradients.k(), all);
+      partialLike("hop-dv", gradients.v(), all);
+    }
+  }
+
+  /** Whether one call makes all gradients that the hop sends, and no other rank adds to them. */
+  private boolean writesBlockDirectly(AttentionStep hop) {
+    return pattern == ExchangePattern.DIRECT
+        && hop.calls().size() == 1
+        && hop.calls().getFirst().kv().equals(hop.gradientSend().orElseThrow().rows());
+  }
+
   /** Adds what came home; a ring's travelling sums are taken up by the next step instead. */
   private void takeIn(int i) {
     partials.await(i);
@@ -117,9 +142,7 @@ final class RingBackward {
     Transfer send = hop.gradientSend().get();
     KvExchange.Block block = partials.sendBlock(i, send);
     KvExchange.Block kv = keyValues.received(i);
-    if (pattern == ExchangePattern.DIRECT
-        && hop.calls().size() == 1
-        && hop.calls().getFirst().kv().equals(send.rows())) {
+    if (writesBlockDirectly(hop)) {
       attend(hop.calls().getFirst(), kv, block.first(), block.second());
       return;
     }

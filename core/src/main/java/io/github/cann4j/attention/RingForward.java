@@ -9,6 +9,7 @@ import io.github.cann4j.plan.AttentionCall;
 import io.github.cann4j.plan.AttentionStep;
 import io.github.cann4j.plan.RowRange;
 import java.util.List;
+import java.util.function.Function;
 
 /** Records the forward steps of a ring rank: the local one, then a dense rectangle per hop, merged in fp32. */
 final class RingForward {
@@ -40,6 +41,7 @@ final class RingForward {
     RowAccumulator out =
         new RowAccumulator(recording, "out-sums", tensors.out(), queryRows(hops));
     out.begin();
+    reserve();
     for (int i = 0; i < hops.size(); i++) {
       exchange.await(i);
       sender.post(i + 1);
@@ -48,6 +50,30 @@ final class RingForward {
       }
     }
     out.finish();
+  }
+
+  /** Makes room for the largest call: growing from call to call would leave smaller buffers behind. */
+  private void reserve() {
+    AttentionConfig config = recording.config();
+    long batch = recording.batch();
+    long queries = mostRows(hops, AttentionCall::q);
+    if (queries > 0) {
+      recording.scratch(
+          "hop-out", config.dataType(), batch, queries, config.heads(), config.headDimV());
+      long copies = Recording.STATISTIC_COPIES;
+      recording.scratch("hop-max", DataType.FLOAT, batch, config.heads(), queries, copies);
+      recording.scratch("hop-sum", DataType.FLOAT, batch, config.heads(), queries, copies);
+      PartialMerge.reserve(recording, queries);
+    }
+  }
+
+  /** The most rows that a call of the hops has. */
+  static long mostRows(List<AttentionStep> hops, Function<AttentionCall, RowRange> rows) {
+    return hops.stream()
+        .flatMap(hop -> hop.calls().stream())
+        .mapToLong(call -> rows.apply(call).length())
+        .max()
+        .orElse(0);
   }
 
   private void attend(AttentionCall call, KvExchange.Block kv, RowAccumulator out) {

@@ -40,6 +40,7 @@ final class TensorChecks {
             check("dq", given.q(), config.heads(), config.headDim()),
             check("dk", given.k(), config.kvHeads(), config.headDim()),
             check("dv", given.v(), config.kvHeads(), config.headDimV()));
+    requireApart("out", tensors.out(), "dOut", given.out());
     String[] writtenNames = {"dq", "dk", "dv"};
     Tensor[] written = {given.q(), given.k(), given.v()};
     String[] otherNames = {"q", "k", "v", "out", "dOut"};

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.attention;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.cann4j.acl.DataType;
+import io.github.cann4j.acl.Device;
+import io.github.cann4j.acl.DeviceBuffer;
+import io.github.cann4j.acl.Stream;
+import io.github.cann4j.acl.Tensor;
+import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.plan.ContextParallelPlan;
+import io.github.cann4j.plan.CpGrid;
+import io.github.cann4j.plan.ExchangePattern;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Memory over the life of attention objects, use after close, and ranks that fail alone. */
+class LifecycleTest {
+  private static final AttentionConfig CONFIG =
+      AttentionConfig.builder().heads(4, 2).headDim(16).dataType(DataType.BF16).build();
+
+  /** This rank's tensors in one buffer. */
+  private static final class Tensors implements AutoCloseable {
+    final DeviceBuffer buffer;
+    private final long rows;
+    private long used;
+
+    Tensors(Device device, long rows) {
+      this.rows = rows;
+      buffer = device.allocate(rows * 16 * 2 * (4 * 4 + 4 * 2));
+    }
+
+    Tensor next(int heads) {
+      Tensor tensor = Tensor.of(buffer, used, DataType.BF16, rows, heads, 16);
+      used += tensor.byteSize();
+      return tensor;
+    }
+
+    PreparedAttention prepare(ContextParallelAttention attention, ContextParallelPlan plan) {
+      used = 0;
+      return attention.prepare(
+          plan, next(4), next(2), next(2), next(4), next(4), next(4), next(2), next(2));
+    }
+
+    @Override
+    public void close() {
+      buffer.close();
+    }
+  }
+
+  private static ContextParallelPlan plan(CpGrid grid, long... lengths) {
+    return ContextParallelPlan.builder(PackedSequence.ofLengths(lengths), grid).build();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void repeatedStepsAllocateNothing(ExchangePattern pattern) throws Exception {
+    CpGrid grid = new CpGrid(4, 2);
+    ContextParallelPlan plan =
+        ContextParallelPlan.builder(PackedSequence.ofLengths(100, 7, 133), grid)
+            .pattern(pattern)
+            .build();
+    Ranks.run(
+        grid.size(),
+        (device, world) -> {
+          try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
+              Stream stream = device.createStream();
+              Tensors tensors = new Tensors(device, plan.localRows());
+              ContextParallelAttention attention =
+                  ContextParallelAttention.create(CONFIG, groups, stream)) {
+            long steady = 0;
+            for (int batch = 0; batch < 3; batch++) {
+              try (PreparedAttention prepared = tensors.prepare(attention, plan)) {
+                for (int i = 0; i < 3; i++) {
+                  prepared.forward();
+                  prepared.backward();
+                  stream.synchronize();
+                  if (batch == 0 && i == 0) {
+                    steady = device.allocatedBytes();
+                    device.resetPeakAllocatedBytes();
+                  }
+                }
+              }
+            }
+            assertEquals(steady, device.peakAllocatedBytes());
+            assertEquals(steady, device.allocatedBytes());
+          }
+          return null;
+        });
+  }
+
+  @Test
+  void stepsOfGrowingSizeShareOneBuffer() throws Exception {
+    // The last rank needs ever more rows from step to step: 8, 16, ... of the earlier owners.
+    CpGrid grid = new CpGrid(6, 1);
+    ContextParallelPlan plan = plan(grid, 4, 5, 9, 17, 26, 50, 9, 60, 1, 59);
+    List<long[]> sizes =
+        Ranks.run(
+            grid.size(),
+            (device, world) -> {
+              try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
+                  Stream stream = device.createStream();
+                  Tensors tensors = new Tensors(device, plan.localRows());
+                  ContextParallelAttention attention =
+                      ContextParallelAttention.create(CONFIG, groups, stream)) {
+                long[] allocated = new long[2];
+                for (int i = 0; i < 2; i++) {
+                  try (PreparedAttention prepared = tensors.prepare(attention, plan)) {
+                    allocated[i] = device.allocatedBytes();
+                    prepared.forward();
+                    stream.synchronize();
+                  }
+                }
+                return allocated;
+              }
+            });
+    for (long[] allocated : sizes) {
+      assertEquals(allocated[1], allocated[0], "smaller buffers stayed behind");
+    }
+  }
+
+  @Test
+  void batchesOfManyLengthsDoNotFillTheDevice() {
+    Device device = Device.open(0);
+    CpGrid grid = new CpGrid(1, 1);
+    try (Stream stream = device.createStream();
+        Tensors tensors = new Tensors(device, 512);
+        ContextParallelAttention attention =
+            ContextParallelAttention.create(
+                CONFIG, ContextParallelGroups.single(device), stream)) {
+      Tensor[] all = rows(tensors, 512);
+      attention.prepare(plan(grid, 512), all[0], all[1], all[2], all[3]).close();
+      long before = device.allocatedBytes();
+      long largest = 2L * 512 * 4 * 8 * 4;
+      for (int length = 511; length > 400; length--) {
+        Tensor[] t = rows(tensors, length);
+        attention.prepare(plan(grid, length), t[0], t[1], t[2], t[3]).close();
+        stream.synchronize();
+      }
+      assertTrue(
+          device.allocatedBytes() <= before + 2 * largest,
+          "%d bytes at first, %d in the end".formatted(before, device.allocatedBytes()));
+    }
+  }
+
+  private static Tensor[] rows(Tensors tensors, long rows) {
+    Tensor[] result = new Tensor[4];
+    int[] heads = {4, 2, 2, 4};
+    long offset = 0;
+    for (int i = 0; i < heads.length; i++) {
+      result[i] = Tensor.of(tensors.buffer, offset, DataType.BF16, rows, heads[i], 16);
+      offset += 512L * heads[i] * 16 * 2;
+    }
+    return result;
+  }
+
+  @Test
+  void closingTheAttentionFreesWhatOpenOnesHold() {
+    Device device = Device.open(0);
+    ContextParallelPlan plan = plan(new CpGrid(1, 1), 30, 34);
+    try (Stream stream = device.createStream();
+        Tensors tensors = new Tensors(device, 64)) {
+      long before = device.allocatedBytes();
+      ContextParallelAttention attention =
+          ContextParallelAttention.create(CONFIG, ContextParallelGroups.single(device), stream);
+      PreparedAttention prepared = tensors.prepare(attention, plan);
+      prepared.forward();
+      attention.close();
+      attention.close();
+      assertEquals(before, device.allocatedBytes());
+      assertThrows(IllegalStateException.class, prepared::forward);
+      assertThrows(IllegalStateException.class, prepared::backward);
+      assertThrows(IllegalStateException.class, () -> tensors.prepare(attention, plan));
+      prepared.close();
+      assertEquals(before, device.allocatedBytes());
+    }
+  }
+
+  @Test
+  void aClosedComputeStreamDoesNotKeepTheMemory() {
+    Device device = Device.open(0);
+    long before = device.allocatedBytes();
+    Stream stream = device.createStream();
+    ContextParallelAttention attention =
+        ContextParallelAttention.create(CONFIG, ContextParallelGroups.single(device), stream);
+    try (Tensors tensors = new Tensors(device, 64)) {
+      PreparedAttention prepared = tensors.prepare(attention, plan(new CpGrid(1, 1), 64));
+      stream.close();
+      assertThrows(IllegalStateException.class, prepared::forward);
+    }
+    assertThrows(IllegalStateException.class, attention::close);
+    assertEquals(before, device.allocatedBytes());
+  }
+
+  @Test
+  void aClosedTensorIsFoundBeforeAnythingIsSubmitted() {
+    Device device = Device.open(0);
+    try (Stream stream = device.createStream();
+        Tensors tensors = new Tensors(device, 64);
+        Tensors gradients = new Tensors(device, 64);
+        ContextParallelAttention attention =
+            ContextParallelAttention.create(CONFIG, ContextParallelGroups.single(device), stream)) {
+      try (PreparedAttention prepared =
+          attention.prepare(
+              plan(new CpGrid(1, 1), 64),
+              tensors.next(4),
+              tensors.next(2),
+              tensors.next(2),
+              tensors.next(4),
+              tensors.next(4),
+              tensors.next(4),
+              tensors.next(2),
+              gradients.next(2))) {
+        prepared.forward();
+        stream.synchronize();
+        gradients.close();
+        // The local gradient writes dv last: without the check its padding and dq would be submitted before.
+        var error = assertThrows(IllegalStateException.class, prepared::backward);
+        assertTrue(error.getMessage().contains("bound tensor"), error.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void layersOfOneRankTransferOnOneStream() throws Exception {
+    CpGrid grid = new CpGrid(2, 1);
+    ContextParallelPlan plan = plan(grid, 64);
+    Ranks.run(
+        grid.size(),
+        (device, world) -> {
+          try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
+              Stream stream = device.createStream();
+              Tensors tensors = new Tensors(device, plan.localRows());
+              ContextParallelAttention one =
+                  ContextParallelAttention.create(CONFIG, groups, stream);
+              PreparedAttention first = tensors.prepare(one, plan)) {
+            Stream transfers = groups.exchange();
+            first.forward();
+            try (ContextParallelAttention other =
+                    ContextParallelAttention.create(CONFIG, groups, stream);
+                PreparedAttention second = tensors.prepare(other, plan)) {
+              second.forward();
+              assertSame(transfers, groups.exchange());
+              stream.synchronize();
+            }
+            // Closing one attention leaves the other's transfers alone.
+            first.forward();
+            stream.synchronize();
+          }
+          return null;
+        });
+  }
+
+  @Test
+  void aRankThatCannotPrepareTellsTheOthers() throws Exception {
+    CpGrid grid = new CpGrid(2, 2);
+    ContextParallelPlan plan = plan(grid, 64);
+    List<String> messages =
+        Ranks.run(
+            grid.size(),
+            (device, world) -> {
+              boolean odd = world.rank() == 3;
+              try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
+                  Stream stream = device.createStream();
+                  Tensors right = new Tensors(device, plan.localRows());
+                  Tensors wrong = new Tensors(device, plan.localRows() + 1);
+                  ContextParallelAttention attention =
+                      ContextParallelAttention.create(CONFIG, groups, stream)) {
+                Class<? extends RuntimeException> expected =
+                    odd ? IllegalArgumentException.class : IllegalStateException.class;
+                String message =
+                    assertThrows(expected, () -> (odd ? wrong : right).prepare(attention, plan))
+                        .getMessage();
+                // The same objects go on once the rank has right tensors.
+                try (PreparedAttention prepared = right.prepare(attention, plan)) {
+                  prepared.forward();
+                  stream.synchronize();
+                }
+                return message;
+              }
+            });
+    for (int rank = 0; rank < 3; rank++) {
+      assertTrue(messages.get(rank).contains("CP rank 3"), messages.get(rank));
+    }
+    assertTrue(messages.get(3).contains("q must be [16, 4, 16]"), messages.get(3));
+  }
+
+  @Test
+  void aPlanForAnotherGridOnOneRankIsToldToo() throws Exception {
+    CpGrid grid = new CpGrid(2, 1);
+    List<String> messages =
+        Ranks.run(
+            grid.size(),
+            (device, world) -> {
+              CpGrid mine = world.rank() == 1 ? new CpGrid(1, 2) : grid;
+              try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
+                  Stream stream = device.createStream();
+                  ContextParallelAttention attention =
+                      ContextParallelAttention.create(CONFIG, groups, stream)) {
+                return assertThrows(
+                        RuntimeException.class, () -> attention.verify(plan(mine, 64)))
+                    .getMessage();
+              }
+            });
+    assertTrue(messages.get(0).contains("CP rank 1"), messages.get(0));
+    assertTrue(messages.get(1).contains("the plan is for"), messages.get(1));
+  }
+
+  @Test
+  void gridsOfOneWorldExistTogether() throws Exception {
+    Ranks.run(
+        8,
+        (device, world) -> {
+          try (ContextParallelGroups all =
+                  ContextParallelGroups.create(
+                      world, List.of(0, 1, 2, 3, 4, 5, 6, 7), new CpGrid(4, 2), 0);
+              ContextParallelGroups half =
+                  ContextParallelGroups.create(
+                      world,
+                      world.rank() < 4 ? List.of(0, 1, 2, 3) : List.of(4, 5, 6, 7),
+                      new CpGrid(2, 2),
+                      world.rank() < 4 ? 1 : 2)) {
+            assertEquals(4, all.ring().orElseThrow().size());
+            assertEquals(2, half.ring().orElseThrow().size());
+            assertTrue(!all.ring().get().name().equals(half.ring().get().name()));
+          }
+          return null;
+        });
+  }
+
+  @Test
+  void dOutMustNotBeOut() {
+    Device device = Device.open(0);
+    try (Stream stream = device.createStream();
+        Tensors t = new Tensors(device, 64);
+        ContextParallelAttention attention =
+            ContextParallelAttention.create(CONFIG, ContextParallelGroups.single(device), stream)) {
+      Tensor out = t.next(4);
+      var error =
+          assertThrows(
+              IllegalArgumentException.class,
+              () ->
+                  attention.prepare(
+                      plan(new CpGrid(1, 1), 64),
+                      t.next(4),
+                      t.next(2),
+                      t.next(2),
+                      out,
+                      out,
+                      t.next(4),
+                      t.next(2),
+                      t.next(2)));
+      assertTrue(error.getMessage().contains("dOut"), error.getMessage());
+    }
+  }
+}
