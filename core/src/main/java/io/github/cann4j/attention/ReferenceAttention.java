@@ -58,6 +58,9 @@ public final class ReferenceAttention {
   public record Gradients(double[] dq, double[] dk, double[] dv) {}
 
   /**
+   * Checks the sizes; computes nothing.
+   *
+   * @param sequence documents and padding
    * @param heads query heads N, a multiple of {@code kvHeads}
    * @param kvHeads key/value heads M
    * @param headDim D of query and key
@@ -96,26 +99,27 @@ public final class ReferenceAttention {
     }
   }
 
+  /** {@return the documents} */
   public PackedSequence sequence() {
     return sequence;
   }
 
-  /** Elements of query and dq. */
+  /** {@return elements of query and dq} */
   public int queryElements() {
     return rows * heads * headDim;
   }
 
-  /** Elements of key and dk. */
+  /** {@return elements of key and dk} */
   public int keyElements() {
     return rows * kvHeads * headDim;
   }
 
-  /** Elements of value and dv. */
+  /** {@return elements of value and dv} */
   public int valueElements() {
     return rows * kvHeads * headDimV;
   }
 
-  /** Elements of out and dy. */
+  /** {@return elements of out and dy} */
   public int outElements() {
     return rows * heads * headDimV;
   }
@@ -123,6 +127,10 @@ public final class ReferenceAttention {
   /**
    * Attention of all rows.
    *
+   * @param query {@code [rows][heads][D]}
+   * @param key {@code [rows][kvHeads][D]}
+   * @param value {@code [rows][kvHeads][Dv]}
+   * @return output and statistics
    * @throws IllegalArgumentException if an array has not the number of elements that its shape says
    */
   public Forward forward(double[] query, double[] key, double[] value) {
@@ -137,7 +145,14 @@ public final class ReferenceAttention {
     return new Forward(out, max, sum);
   }
 
-  /** As {@link #forward(double[], double[], double[])} for inputs in single precision. */
+  /**
+   * As {@link #forward(double[], double[], double[])} for inputs in single precision.
+   *
+   * @param query {@code [rows][heads][D]}
+   * @param key {@code [rows][kvHeads][D]}
+   * @param value {@code [rows][kvHeads][Dv]}
+   * @return output and statistics
+   */
   public Forward forward(float[] query, float[] key, float[] value) {
     return forward(widen(query), widen(key), widen(value));
   }
@@ -145,7 +160,12 @@ public final class ReferenceAttention {
   /**
    * Gradients of {@code sum(dy * out)} with respect to query, key and value.
    *
+   * @param query {@code [rows][heads][D]}
+   * @param key {@code [rows][kvHeads][D]}
+   * @param value {@code [rows][kvHeads][Dv]}
+   * @param dy gradient of the output, {@code [rows][heads][Dv]}
    * @param forward what forward gave for the same inputs
+   * @return the gradients
    * @throws IllegalArgumentException if an array has not the number of elements that its shape says
    */
   public Gradients backward(
@@ -178,7 +198,15 @@ public final class ReferenceAttention {
     return new Gradients(dq, dk, dv);
   }
 
-  /** As the double version, forward included, for inputs in single precision. */
+  /**
+   * As the double version, forward included, for inputs in single precision.
+   *
+   * @param query {@code [rows][heads][D]}
+   * @param key {@code [rows][kvHeads][D]}
+   * @param value {@code [rows][kvHeads][Dv]}
+   * @param dy gradient of the output, {@code [rows][heads][Dv]}
+   * @return the gradients
+   */
   public Gradients backward(float[] query, float[] key, float[] value, float[] dy) {
     double[] q = widen(query);
     double[] k = widen(key);

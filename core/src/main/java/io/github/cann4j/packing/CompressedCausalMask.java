@@ -21,6 +21,7 @@ public final class CompressedCausalMask {
   /**
    * Writes the mask to host memory.
    *
+   * @param target what to fill
    * @throws IllegalArgumentException unless the segment has {@link #BYTE_SIZE} bytes
    */
   public static void fill(MemorySegment target) {
@@ -38,7 +39,12 @@ public final class CompressedCausalMask {
     }
   }
 
-  /** A new segment with the mask. */
+  /**
+   * A new segment with the mask.
+   *
+   * @param allocator gives the memory
+   * @return the mask
+   */
   public static MemorySegment allocate(SegmentAllocator allocator) {
     MemorySegment mask = allocator.allocate(BYTE_SIZE, 64);
     fill(mask);

@@ -22,10 +22,12 @@ public record PackedInputs(
    * {@link PackedSequence#fromEod(MemorySegment, TokenType, long, long, long)}.
    *
    * @param tokens one id per row, padding included
+   * @param type type of the token ids
    * @param validLength rows before the padding
    * @param eodId the id that ends a document
    * @param vocabSize tokens of the vocabulary, {@link Long#MAX_VALUE} if unknown
    * @param resetPositionIds whether positions restart at 0 in each document
+   * @return the sequence
    * @throws IllegalArgumentException if an argument or a token is out of range
    */
   public static PackedInputs fromEod(
@@ -59,7 +61,14 @@ public record PackedInputs(
     return new PackedInputs(scan.finish(), positionIds, labels, lossWeights);
   }
 
-  /** As the segment version, for an array without padding and without a known vocabulary. */
+  /**
+   * As the segment version, for an array without padding and without a known vocabulary.
+   *
+   * @param tokens token ids, one per row
+   * @param eodId the id that ends a document
+   * @param resetPositionIds whether position ids restart at 0 in each document
+   * @return the sequence
+   */
   public static PackedInputs fromEod(int[] tokens, long eodId, boolean resetPositionIds) {
     return fromEod(
         MemorySegment.ofArray(tokens),

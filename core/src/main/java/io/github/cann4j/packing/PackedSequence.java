@@ -33,7 +33,12 @@ public final class PackedSequence {
     this.length = length;
   }
 
-  /** A sequence without padding. See {@link #ofLengths(long[], long)}. */
+  /**
+   * A sequence without padding. See {@link #ofLengths(long[], long)}.
+   *
+   * @param documentLengths rows of each document, in order
+   * @return the sequence
+   */
   public static PackedSequence ofLengths(long... documentLengths) {
     long sum = 0;
     for (long documentLength : documentLengths) {
@@ -46,6 +51,9 @@ public final class PackedSequence {
   /**
    * Documents of the given lengths, then padding up to {@code paddedLength} rows.
    *
+   * @param documentLengths rows of each document, in order
+   * @param paddedLength all rows, padding included
+   * @return the sequence
    * @throws IllegalArgumentException if a document has no rows, if the documents are longer than
    *     {@code paddedLength}, or if there are no rows or more than {@link #MAX_LENGTH}
    */
@@ -84,6 +92,9 @@ public final class PackedSequence {
   /**
    * Documents given as CANN's {@code actual_seq_len}: cumulative ends without a leading 0.
    *
+   * @param actualSeqLen cumulative document ends
+   * @param paddedLength all rows, padding included
+   * @return the sequence
    * @throws IllegalArgumentException if the ends do not grow strictly from above 0, or pass {@code
    *     paddedLength}
    */
@@ -115,7 +126,12 @@ public final class PackedSequence {
     return new PackedSequence(actualSeqLen.clone(), paddedLength);
   }
 
-  /** The given lengths without the zeros among them. */
+  /**
+   * The given lengths without the zeros among them.
+   *
+   * @param documentLengths rows of each document, in order
+   * @return a new array
+   */
   public static long[] withoutEmpty(long... documentLengths) {
     return Arrays.stream(documentLengths).filter(n -> n != 0).toArray();
   }
@@ -128,8 +144,10 @@ public final class PackedSequence {
    * {@code validLength} on are padding and are not read.
    *
    * @param tokens one id per row, padding included
+   * @param type type of the token ids
    * @param validLength rows before the padding
    * @param eodId the id that ends a document
+   * @return the sequence
    * @throws IllegalArgumentException if {@code type} cannot hold {@code eodId}, if the segment is
    *     empty or holds no whole number of tokens, or if {@code validLength} passes its end
    */
@@ -142,6 +160,13 @@ public final class PackedSequence {
    * As {@link #fromEod(MemorySegment, TokenType, long, long)}, and refuses an EOD id or a valid
    * token outside {@code 0 .. vocabSize - 1}. {@link Long#MAX_VALUE} stands for an unknown
    * vocabulary.
+   *
+   * @param tokens token ids, one per row
+   * @param type type of the token ids
+   * @param validLength rows before the padding
+   * @param eodId the id that ends a document
+   * @param vocabSize number of token ids; they are 0 … vocabSize − 1
+   * @return the sequence
    */
   public static PackedSequence fromEod(
       MemorySegment tokens, TokenType type, long validLength, long eodId, long vocabSize) {
@@ -152,37 +177,83 @@ public final class PackedSequence {
     return scan.finish();
   }
 
-  /** As {@link #fromEod(MemorySegment, TokenType, long, long)} for an array. */
+  /**
+   * As {@link #fromEod(MemorySegment, TokenType, long, long)} for an array.
+   *
+   * @param tokens token ids, one per row
+   * @param validLength rows before the padding
+   * @param eodId the id that ends a document
+   * @return the sequence
+   */
   public static PackedSequence fromEod(int[] tokens, long validLength, long eodId) {
     return fromEod(MemorySegment.ofArray(tokens), TokenType.INT32, validLength, eodId);
   }
 
-  /** As {@link #fromEod(MemorySegment, TokenType, long, long)} for an array. */
+  /**
+   * As {@link #fromEod(MemorySegment, TokenType, long, long)} for an array.
+   *
+   * @param tokens token ids, one per row
+   * @param validLength rows before the padding
+   * @param eodId the id that ends a document
+   * @return the sequence
+   */
   public static PackedSequence fromEod(long[] tokens, long validLength, long eodId) {
     return fromEod(MemorySegment.ofArray(tokens), TokenType.INT64, validLength, eodId);
   }
 
-  /** As {@link #fromEod(MemorySegment, TokenType, long, long)} for unsigned 16-bit ids. */
+  /**
+   * As {@link #fromEod(MemorySegment, TokenType, long, long)} for unsigned 16-bit ids.
+   *
+   * @param tokens token ids, one per row
+   * @param validLength rows before the padding
+   * @param eodId the id that ends a document
+   * @return the sequence
+   */
   public static PackedSequence fromEod(short[] tokens, long validLength, long eodId) {
     return fromEod(MemorySegment.ofArray(tokens), TokenType.UINT16, validLength, eodId);
   }
 
-  /** As {@link #fromEod(MemorySegment, TokenType, long, long)} without padding. */
+  /**
+   * As {@link #fromEod(MemorySegment, TokenType, long, long)} without padding.
+   *
+   * @param tokens token ids, one per row
+   * @param type type of the token ids
+   * @param eodId the id that ends a document
+   * @return the sequence
+   */
   public static PackedSequence fromEod(MemorySegment tokens, TokenType type, long eodId) {
     return fromEod(tokens, type, type.count(tokens), eodId);
   }
 
-  /** As {@link #fromEod(int[], long, long)} without padding. */
+  /**
+   * As {@link #fromEod(int[], long, long)} without padding.
+   *
+   * @param tokens token ids, one per row
+   * @param eodId the id that ends a document
+   * @return the sequence
+   */
   public static PackedSequence fromEod(int[] tokens, long eodId) {
     return fromEod(tokens, tokens.length, eodId);
   }
 
-  /** As {@link #fromEod(long[], long, long)} without padding. */
+  /**
+   * As {@link #fromEod(long[], long, long)} without padding.
+   *
+   * @param tokens token ids, one per row
+   * @param eodId the id that ends a document
+   * @return the sequence
+   */
   public static PackedSequence fromEod(long[] tokens, long eodId) {
     return fromEod(tokens, tokens.length, eodId);
   }
 
-  /** As {@link #fromEod(short[], long, long)} without padding. */
+  /**
+   * As {@link #fromEod(short[], long, long)} without padding.
+   *
+   * @param tokens token ids, one per row
+   * @param eodId the id that ends a document
+   * @return the sequence
+   */
   public static PackedSequence fromEod(short[] tokens, long eodId) {
     return fromEod(tokens, tokens.length, eodId);
   }
@@ -198,38 +269,53 @@ public final class PackedSequence {
     }
   }
 
-  /** Rows, padding included. */
+  /** {@return rows, padding included} */
   public long length() {
     return length;
   }
 
-  /** Rows of documents: where the padding starts. */
+  /** {@return rows of documents: where the padding starts} */
   public long validLength() {
     return ends.length == 0 ? 0 : ends[ends.length - 1];
   }
 
-  /** Number of documents. */
+  /** {@return number of documents} */
   public int documentCount() {
     return ends.length;
   }
 
-  /** The first row of document {@code i}. */
+  /**
+   * The first row of document {@code i}.
+   *
+   * @param i its index, from 0
+   * @return the row
+   */
   public long documentBegin(int i) {
     Objects.checkIndex(i, ends.length);
     return i == 0 ? 0 : ends[i - 1];
   }
 
-  /** The row after the last one of document {@code i}. */
+  /**
+   * The row after the last one of document {@code i}.
+   *
+   * @param i its index, from 0
+   * @return the row
+   */
   public long documentEnd(int i) {
     return ends[Objects.checkIndex(i, ends.length)];
   }
 
-  /** Rows of document {@code i}. */
+  /**
+   * Rows of document {@code i}.
+   *
+   * @param i its index, from 0
+   * @return their number
+   */
   public long documentLength(int i) {
     return documentEnd(i) - documentBegin(i);
   }
 
-  /** Rows of the longest document, 0 if there is none. */
+  /** {@return rows of the longest document, 0 if there is none} */
   public long longestDocument() {
     long longest = 0;
     for (int i = 0; i < ends.length; i++) {
@@ -238,7 +324,7 @@ public final class PackedSequence {
     return longest;
   }
 
-  /** Cumulative document ends without a leading 0, as CANN wants them; a copy. */
+  /** {@return cumulative document ends without a leading 0, as CANN wants them; a copy} */
   public long[] actualSeqLen() {
     return ends.clone();
   }
@@ -246,6 +332,7 @@ public final class PackedSequence {
   /**
    * The document that a row belongs to.
    *
+   * @param row 0 … length − 1
    * @return its index, or -1 for a padding row
    * @throws IndexOutOfBoundsException if there is no such row
    */
@@ -261,6 +348,8 @@ public final class PackedSequence {
   /**
    * The same rows with all documents as one: attention that is not reset at EOD tokens. Padding
    * stays padding.
+   *
+   * @return the sequence
    */
   public PackedSequence asOneDocument() {
     return ends.length <= 1 ? this : new PackedSequence(new long[] {validLength()}, length);
@@ -271,6 +360,7 @@ public final class PackedSequence {
    *
    * @param reset whether positions restart at 0 in each document; else they count from the first
    *     row of the sequence
+   * @return a new array
    */
   public long[] positionIds(boolean reset) {
     long[] target = new long[(int) length];
@@ -278,7 +368,15 @@ public final class PackedSequence {
     return target;
   }
 
-  /** Writes the position ids of rows {@code begin .. end - 1} to {@code target} from an offset. */
+  /**
+   * Writes the position ids of rows {@code begin .. end - 1} to {@code target} from an offset.
+   *
+   * @param reset whether positions restart at 0 in each document
+   * @param begin first row
+   * @param end row after the last
+   * @param target what to fill
+   * @param offset element of the target for row {@code begin}
+   */
   public void positionIds(boolean reset, long begin, long end, long[] target, int offset) {
     positionIds(reset, begin, end, MemorySegment.ofArray(target).asSlice(offset * 8L));
   }
@@ -286,6 +384,11 @@ public final class PackedSequence {
   /**
    * Writes the position ids of rows {@code begin .. end - 1} to the start of a segment, as 64-bit
    * integers in native byte order.
+   *
+   * @param reset whether positions restart at 0 in each document
+   * @param begin first row
+   * @param end row after the last
+   * @param target what to fill
    */
   public void positionIds(boolean reset, long begin, long end, MemorySegment target) {
     checkRows(begin, end, target.byteSize() / 8);
@@ -299,14 +402,21 @@ public final class PackedSequence {
     target.asSlice((row - begin) * 8, (end - row) * 8).fill((byte) 0);
   }
 
-  /** Loss weights of all rows: 1, but 0 in a document's last row and in padding rows. */
+  /** {@return loss weights of all rows: 1, but 0 in a document's last row and in padding rows} */
   public float[] lossWeights() {
     float[] target = new float[(int) length];
     lossWeights(0, length, target, 0);
     return target;
   }
 
-  /** Writes the loss weights of rows {@code begin .. end - 1} to {@code target} from an offset. */
+  /**
+   * Writes the loss weights of rows {@code begin .. end - 1} to {@code target} from an offset.
+   *
+   * @param begin first row
+   * @param end row after the last
+   * @param target what to fill
+   * @param offset element of the target for row {@code begin}
+   */
   public void lossWeights(long begin, long end, float[] target, int offset) {
     lossWeights(begin, end, MemorySegment.ofArray(target).asSlice(offset * 4L));
   }
@@ -314,6 +424,10 @@ public final class PackedSequence {
   /**
    * Writes the loss weights of rows {@code begin .. end - 1} to the start of a segment, as 32-bit
    * floats in native byte order.
+   *
+   * @param begin first row
+   * @param end row after the last
+   * @param target what to fill
    */
   public void lossWeights(long begin, long end, MemorySegment target) {
     checkRows(begin, end, target.byteSize() / 4);
@@ -332,6 +446,8 @@ public final class PackedSequence {
    * last row and in padding rows.
    *
    * @param tokens one id per row of this sequence; those of padding rows may be missing
+   * @param type type of the token ids
+   * @return a new array
    */
   public long[] labels(MemorySegment tokens, TokenType type) {
     long[] target = new long[(int) length];
@@ -339,12 +455,27 @@ public final class PackedSequence {
     return target;
   }
 
-  /** As {@link #labels(MemorySegment, TokenType)} for an array. */
+  /**
+   * As {@link #labels(MemorySegment, TokenType)} for an array.
+   *
+   * @param tokens token ids, one per row
+   * @return a new array
+   */
   public long[] labels(int[] tokens) {
     return labels(MemorySegment.ofArray(tokens), TokenType.INT32);
   }
 
-  /** Writes the labels of rows {@code begin .. end - 1} to {@code target} from an offset. */
+  /**
+   * Writes the labels of rows {@code begin .. end - 1} to {@code target} from an offset.
+   *
+   * @param tokens token ids, one per row
+   * @param type type of the token ids
+   * @param ignoreLabel label of rows that have none
+   * @param begin first row
+   * @param end row after the last
+   * @param target what to fill
+   * @param offset element of the target for row {@code begin}
+   */
   public void labels(
       MemorySegment tokens,
       TokenType type,
@@ -360,6 +491,13 @@ public final class PackedSequence {
   /**
    * Writes the labels of rows {@code begin .. end - 1} to the start of a segment, as 64-bit
    * integers in native byte order.
+   *
+   * @param tokens token ids, one per row
+   * @param type type of the token ids
+   * @param ignoreLabel label of rows that have none
+   * @param begin first row
+   * @param end row after the last
+   * @param target what to fill
    */
   public void labels(
       MemorySegment tokens,

@@ -20,28 +20,35 @@ public final class PackedTokens {
   /**
    * A sequence with its tokens.
    *
+   * @param sequence documents and padding
    * @param tokens one id per row, padding included; copied
+   * @return the inputs
    * @throws IllegalArgumentException if there is not one token per row
    */
   public static PackedTokens of(PackedSequence sequence, int[] tokens) {
     return new PackedTokens(sequence, tokens.clone());
   }
 
+  /** {@return the documents and where padding starts} */
   public PackedSequence sequence() {
     return sequence;
   }
 
-  /** Token ids of all rows; a copy. */
+  /** {@return token ids of all rows; a copy} */
   public int[] tokens() {
     return tokens.clone();
   }
 
-  /** Token ids of all rows as {@link TokenType#INT32}; a read-only view. */
+  /** {@return token ids of all rows as {@link TokenType#INT32}; a read-only view} */
   public MemorySegment segment() {
     return MemorySegment.ofArray(tokens).asReadOnly();
   }
 
-  /** Labels of all rows, see {@link PackedSequence#labels(MemorySegment, TokenType)}. */
+  /**
+   * Labels of all rows, see {@link PackedSequence#labels(MemorySegment, TokenType)}.
+   *
+   * @return a new array
+   */
   public long[] labels() {
     return sequence.labels(segment(), TokenType.INT32);
   }

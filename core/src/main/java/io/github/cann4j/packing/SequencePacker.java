@@ -54,6 +54,7 @@ public final class SequencePacker {
    *
    * @param sequenceLength rows of each sequence
    * @param eodId the id that ends a document
+   * @return a builder
    */
   public static Builder builder(int sequenceLength, int eodId) {
     return new Builder(sequenceLength, eodId);
@@ -62,6 +63,7 @@ public final class SequencePacker {
   /**
    * Adds a document. One without tokens is counted and left out.
    *
+   * @param document token ids, with or without a trailing EOD
    * @throws IllegalArgumentException if a token is outside the vocabulary, or the document with its
    *     EOD is longer than a sequence and such documents are refused; nothing is added then
    */
@@ -113,7 +115,12 @@ public final class SequencePacker {
     }
   }
 
-  /** Adds a document held in a segment; see {@link #add(int[])}. */
+  /**
+   * Adds a document held in a segment; see {@link #add(int[])}.
+   *
+   * @param document token ids, with or without a trailing EOD
+   * @param type type of the token ids
+   */
   public void add(MemorySegment document, TokenType type) {
     long count = type.count(document);
     if (count > PackedSequence.MAX_LENGTH) {
@@ -136,7 +143,7 @@ public final class SequencePacker {
     rest.forEach(this::handOut);
   }
 
-  /** What has been done so far; sequences that are still open do not count yet. */
+  /** {@return what has been done so far; sequences that are still open do not count yet} */
   public PackingStatistics statistics() {
     return new PackingStatistics(
         documents,
@@ -237,25 +244,45 @@ public final class SequencePacker {
       this.eodId = eodId;
     }
 
-    /** The id in padding rows; the EOD id if not said. It has no meaning beyond that. */
+    /**
+     * The id in padding rows; the EOD id if not said. It has no meaning beyond that.
+     *
+     * @param padId a token id of the vocabulary
+     * @return this
+     */
     public Builder padId(int padId) {
       this.padId = padId;
       return this;
     }
 
-    /** Tokens of the vocabulary; ids outside it are refused. */
+    /**
+     * Tokens of the vocabulary; ids outside it are refused.
+     *
+     * @param vocabSize number of token ids; they are 0 … vocabSize − 1
+     * @return this
+     */
     public Builder vocabSize(long vocabSize) {
       this.vocabSize = vocabSize;
       return this;
     }
 
-    /** What to do with documents longer than a sequence; they are refused if not said. */
+    /**
+     * What to do with documents longer than a sequence; they are refused if not said.
+     *
+     * @param overlong refuse, split or truncate
+     * @return this
+     */
     public Builder overlong(OverlongDocuments overlong) {
       this.overlong = Objects.requireNonNull(overlong, "overlong");
       return this;
     }
 
-    /** How many sequences may be open at once: more waste less padding and reorder more. */
+    /**
+     * How many sequences may be open at once: more waste less padding and reorder more.
+     *
+     * @param openSequences at least 1; 1 keeps documents in order
+     * @return this
+     */
     public Builder openSequences(int openSequences) {
       this.openSequences = openSequences;
       return this;
@@ -265,6 +292,7 @@ public final class SequencePacker {
      * Makes the packer.
      *
      * @param consumer receives each finished sequence
+     * @return what was built
      * @throws IllegalArgumentException if an option is out of range
      */
     public SequencePacker build(Consumer<? super PackedTokens> consumer) {

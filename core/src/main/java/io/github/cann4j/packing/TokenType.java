@@ -6,12 +6,19 @@ import java.lang.foreign.ValueLayout;
 
 /** How one token id is stored: an integer of a given width in native byte order, any alignment. */
 public enum TokenType {
+  /** Unsigned, 8 bits. */
   UINT8(1, 0, 0xFFL),
+  /** Signed, 8 bits. */
   INT8(1, Byte.MIN_VALUE, Byte.MAX_VALUE),
+  /** Unsigned, 16 bits. */
   UINT16(2, 0, 0xFFFFL),
+  /** Signed, 16 bits. */
   INT16(2, Short.MIN_VALUE, Short.MAX_VALUE),
+  /** Unsigned, 32 bits. */
   UINT32(4, 0, 0xFFFF_FFFFL),
+  /** Signed, 32 bits. */
   INT32(4, Integer.MIN_VALUE, Integer.MAX_VALUE),
+  /** Signed, 64 bits. */
   INT64(8, Long.MIN_VALUE, Long.MAX_VALUE);
 
   private final int byteSize;
@@ -24,17 +31,17 @@ public enum TokenType {
     this.maximum = maximum;
   }
 
-  /** Bytes of one token id. */
+  /** {@return bytes of one token id} */
   public int byteSize() {
     return byteSize;
   }
 
-  /** The smallest id that this type holds. */
+  /** {@return the smallest id that this type holds} */
   public long minimum() {
     return minimum;
   }
 
-  /** The largest id that this type holds. */
+  /** {@return the largest id that this type holds} */
   public long maximum() {
     return maximum;
   }
@@ -42,6 +49,9 @@ public enum TokenType {
   /**
    * Reads the token at {@code index} (in tokens, not bytes).
    *
+   * @param tokens token ids, one per row
+   * @param index place of the token
+   * @return the id
    * @throws IndexOutOfBoundsException if the segment ends before it
    */
   public long read(MemorySegment tokens, long index) {
@@ -59,6 +69,8 @@ public enum TokenType {
   /**
    * Number of tokens that a segment holds.
    *
+   * @param tokens token ids, one per row
+   * @return their number
    * @throws IllegalArgumentException if its size is no multiple of {@link #byteSize()}
    */
   public long count(MemorySegment tokens) {

@@ -21,6 +21,8 @@ import java.util.Arrays;
  */
 public record AttentionCall(RowRange q, RowRange kv, long[] qEnds, long[] kvEnds, boolean causal) {
   /**
+   * Checks and copies the ends.
+   *
    * @throws IllegalArgumentException if segments are missing or empty, do not fill the ranges, or a
    *     causal one has fewer key than query rows
    */
@@ -52,32 +54,50 @@ public record AttentionCall(RowRange q, RowRange kv, long[] qEnds, long[] kvEnds
     }
   }
 
-  /** A call without mask on one segment. */
+  /**
+   * A call without mask on one segment.
+   *
+   * @param q query rows
+   * @param kv key/value rows
+   * @return the call
+   */
   public static AttentionCall dense(RowRange q, RowRange kv) {
     return new AttentionCall(q, kv, new long[] {q.length()}, new long[] {kv.length()}, false);
   }
 
+  /** {@return the cumulative ends of the segments' query rows; a copy} */
   @Override
   public long[] qEnds() {
     return qEnds.clone();
   }
 
+  /** {@return the cumulative ends of the segments' key rows; a copy} */
   @Override
   public long[] kvEnds() {
     return kvEnds.clone();
   }
 
-  /** Number of segments. */
+  /** {@return number of segments} */
   public int segments() {
     return qEnds.length;
   }
 
-  /** Query rows of segment {@code i}, in the computing rank's local order. */
+  /**
+   * Query rows of segment {@code i}, in the computing rank's local order.
+   *
+   * @param i its index, from 0
+   * @return the rows
+   */
   public RowRange qSegment(int i) {
     return segment(q, qEnds, i);
   }
 
-  /** Key/value rows of segment {@code i}, in the owning rank's local order. */
+  /**
+   * Key/value rows of segment {@code i}, in the owning rank's local order.
+   *
+   * @param i its index, from 0
+   * @return the rows
+   */
   public RowRange kvSegment(int i) {
     return segment(kv, kvEnds, i);
   }
@@ -86,7 +106,7 @@ public record AttentionCall(RowRange q, RowRange kv, long[] qEnds, long[] kvEnds
     return new RowRange(rows.begin() + (i == 0 ? 0 : ends[i - 1]), rows.begin() + ends[i]);
   }
 
-  /** Allowed (query, key) pairs per head. */
+  /** {@return allowed (query, key) pairs per head} */
   public long pairs() {
     long pairs = 0;
     for (int i = 0; i < qEnds.length; i++) {

@@ -31,6 +31,7 @@ public record AttentionStep(
     Optional<Transfer> kvReceive,
     Optional<Transfer> gradientSend,
     Optional<Transfer> gradientReceive) {
+  /** Copies the calls; nothing is null. */
   public AttentionStep {
     calls = List.copyOf(calls);
     Objects.requireNonNull(kvSend);
@@ -39,7 +40,7 @@ public record AttentionStep(
     Objects.requireNonNull(gradientReceive);
   }
 
-  /** Whether there is nothing to compute and nothing to transfer. */
+  /** {@return whether there is nothing to compute and nothing to transfer} */
   public boolean isEmpty() {
     return calls.isEmpty()
         && kvSend.isEmpty()
@@ -48,7 +49,7 @@ public record AttentionStep(
         && gradientReceive.isEmpty();
   }
 
-  /** Allowed (query, key) pairs per head of this step. */
+  /** {@return allowed (query, key) pairs per head of this step} */
   public long pairs() {
     return calls.stream().mapToLong(AttentionCall::pairs).sum();
   }

@@ -52,58 +52,88 @@ public final class ContextParallelPlan {
     steps = new AtomicReferenceArray<>(grid.ringDegree());
   }
 
-  /** Starts a plan for a sequence on a grid. */
+  /**
+   * Starts a plan for a sequence on a grid.
+   *
+   * @param sequence documents and padding
+   * @param grid the ranks
+   * @return a builder
+   */
   public static Builder builder(PackedSequence sequence, CpGrid grid) {
     return new Builder(sequence, grid);
   }
 
+  /** {@return the documents} */
   public PackedSequence sequence() {
     return sequence;
   }
 
+  /** {@return the ranks} */
   public CpGrid grid() {
     return grid;
   }
 
+  /** {@return which rows a rank holds} */
   public Sharding sharding() {
     return sharding;
   }
 
+  /** {@return how rows travel} */
   public ExchangePattern pattern() {
     return pattern;
   }
 
-  /** Most segments that a call has. */
+  /** {@return most segments that a call has} */
   public int maxSequencesPerCall() {
     return maxSequencesPerCall;
   }
 
-  /** Most (query, key) pairs per head that a call has. */
+  /** {@return most (query, key) pairs per head that a call has} */
   public long maxPairsPerCall() {
     return maxPairsPerCall;
   }
 
-  /** Rows of each CP rank, padding included. */
+  /** {@return rows of each CP rank, padding included} */
   public long localRows() {
     return sequence.length() / grid.size();
   }
 
-  /** Rows of a ring rank, padding included; the same for all. */
+  /**
+   * Rows of a ring rank, padding included; the same for all.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return their number
+   */
   public long ringRows(int ringRank) {
     return layout.rows(ringRank);
   }
 
-  /** Rows of a ring rank before padding, a prefix of its local rows. */
+  /**
+   * Rows of a ring rank before padding, a prefix of its local rows.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return their number
+   */
   public long validRingRows(int ringRank) {
     return layout.rowsBefore(ringRank, sequence.validLength());
   }
 
-  /** Global rows of a ring rank in its local order; ranges ascend and do not touch. */
+  /**
+   * Global rows of a ring rank in its local order; ranges ascend and do not touch.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return the ranges
+   */
   public List<RowRange> ringShard(int ringRank) {
     return layout.global(ringRank, new RowRange(0, layout.rows(ringRank)));
   }
 
-  /** Global rows of a CP rank in its local order; ranges ascend and do not touch. */
+  /**
+   * Global rows of a CP rank in its local order; ranges ascend and do not touch.
+   *
+   * @param cpRank 0 … CP size − 1
+   * @return the ranges
+   */
   public List<RowRange> shard(int cpRank) {
     long begin = grid.ulyssesRank(cpRank) * localRows();
     return layout.global(grid.ringRank(cpRank), new RowRange(begin, begin + localRows()));
@@ -112,6 +142,8 @@ public final class ContextParallelPlan {
   /**
    * Maps rank-major positions (the local rows of CP rank 0, then those of rank 1, ...) to global
    * rows.
+   *
+   * @return a new array
    */
   public long[] permutation() {
     long[] permutation = new long[(int) sequence.length()];
@@ -126,7 +158,11 @@ public final class ContextParallelPlan {
     return permutation;
   }
 
-  /** Maps global rows to rank-major positions; see {@link #permutation()}. */
+  /**
+   * Maps global rows to rank-major positions; see {@link #permutation()}.
+   *
+   * @return a new array
+   */
   public long[] inversePermutation() {
     long[] permutation = permutation();
     long[] inverse = new long[permutation.length];
@@ -139,9 +175,11 @@ public final class ContextParallelPlan {
   /**
    * Position ids of a CP rank's rows, in local order.
    *
+   * @param cpRank 0 … CP size − 1
    * @param reset whether they restart at 0 in each document of {@link #sequence()}. Where attention
    *     is not reset but positions are, plan on {@link PackedSequence#asOneDocument()} and {@link
    *     #gather(long[], int) gather} the position ids of the documents
+   * @return a new array
    */
   public long[] positionIds(int cpRank, boolean reset) {
     long[] ids = new long[(int) localRows()];
@@ -158,7 +196,10 @@ public final class ContextParallelPlan {
    * that row is on another rank, and {@link PackedSequence#IGNORE_LABEL} in a document's last row
    * and in padding.
    *
+   * @param cpRank 0 … CP size − 1
    * @param tokens the whole sequence's token ids in global order
+   * @param type type of the token ids
+   * @return a new array
    */
   public long[] labels(int cpRank, MemorySegment tokens, TokenType type) {
     long[] labels = new long[(int) localRows()];
@@ -171,7 +212,12 @@ public final class ContextParallelPlan {
     return labels;
   }
 
-  /** Loss weights of a CP rank's rows, in local order; see {@link PackedSequence#lossWeights()}. */
+  /**
+   * Loss weights of a CP rank's rows, in local order; see {@link PackedSequence#lossWeights()}.
+   *
+   * @param cpRank 0 … CP size − 1
+   * @return a new array
+   */
   public float[] lossWeights(int cpRank) {
     float[] weights = new float[(int) localRows()];
     int offset = 0;
@@ -182,14 +228,26 @@ public final class ContextParallelPlan {
     return weights;
   }
 
-  /** A CP rank's part of one value per global row, in local order. */
+  /**
+   * A CP rank's part of one value per global row, in local order.
+   *
+   * @param global one value per row of the sequence
+   * @param cpRank 0 … CP size − 1
+   * @return a new array
+   */
   public long[] gather(long[] global, int cpRank) {
     long[] local = new long[(int) localRows()];
     gather(MemorySegment.ofArray(global), Long.BYTES, cpRank, MemorySegment.ofArray(local));
     return local;
   }
 
-  /** A CP rank's part of one value per global row, in local order. */
+  /**
+   * A CP rank's part of one value per global row, in local order.
+   *
+   * @param global one value per row of the sequence
+   * @param cpRank 0 … CP size − 1
+   * @return a new array
+   */
   public float[] gather(float[] global, int cpRank) {
     float[] local = new float[(int) localRows()];
     gather(MemorySegment.ofArray(global), Float.BYTES, cpRank, MemorySegment.ofArray(local));
@@ -200,6 +258,8 @@ public final class ContextParallelPlan {
    * Copies a CP rank's rows out of the whole sequence.
    *
    * @param global host memory of {@code sequence().length()} rows of {@code bytesPerRow}
+   * @param bytesPerRow size of a row in bytes
+   * @param cpRank 0 … CP size − 1
    * @param local host memory of {@link #localRows()} such rows, filled in local order
    * @throws IllegalArgumentException if a segment has another size
    */
@@ -213,7 +273,14 @@ public final class ContextParallelPlan {
     }
   }
 
-  /** Copies a CP rank's rows to their places in the whole sequence: the inverse of gather. */
+  /**
+   * Copies a CP rank's rows to their places in the whole sequence: the inverse of gather.
+   *
+   * @param local one value per row of the rank, in local order
+   * @param bytesPerRow size of a row in bytes
+   * @param cpRank 0 … CP size − 1
+   * @param global one value per row of the sequence
+   */
   public void scatter(MemorySegment local, long bytesPerRow, int cpRank, MemorySegment global) {
     checkSizes(global, bytesPerRow, local);
     long offset = 0;
@@ -242,7 +309,12 @@ public final class ContextParallelPlan {
     }
   }
 
-  /** Allowed (query, key) pairs per head whose query row a ring rank holds. */
+  /**
+   * Allowed (query, key) pairs per head whose query row a ring rank holds.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return their number
+   */
   public long work(int ringRank) {
     long pairs = 0;
     for (int c = 0; c < layout.chunks(ringRank); c++) {
@@ -251,7 +323,7 @@ public final class ContextParallelPlan {
     return pairs;
   }
 
-  /** Allowed (query, key) pairs per head of the whole sequence. */
+  /** {@return allowed (query, key) pairs per head of the whole sequence} */
   public long totalWork() {
     return triangle.total();
   }
@@ -259,6 +331,9 @@ public final class ContextParallelPlan {
   /**
    * The steps of a ring rank. There are {@code ringDegree} of them, step i at index i, also where
    * one {@link AttentionStep#isEmpty() has nothing to do}; step 0 is the local one.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return an immutable list
    */
   public List<AttentionStep> steps(int ringRank) {
     Objects.checkIndex(ringRank, grid.ringDegree());
@@ -270,7 +345,12 @@ public final class ContextParallelPlan {
     return steps.get(ringRank);
   }
 
-  /** Key/value rows that a ring rank sends in one forward pass; backward sends them again. */
+  /**
+   * Key/value rows that a ring rank sends in one forward pass; backward sends them again.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return their number
+   */
   public long forwardRowsSent(int ringRank) {
     return steps(ringRank).stream()
         .flatMap(step -> step.kvSend().stream())
@@ -278,7 +358,12 @@ public final class ContextParallelPlan {
         .sum();
   }
 
-  /** Rows of key/value gradients that a ring rank sends in one backward pass. */
+  /**
+   * Rows of key/value gradients that a ring rank sends in one backward pass.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return their number
+   */
   public long gradientRowsSent(int ringRank) {
     return steps(ringRank).stream()
         .flatMap(step -> step.gradientSend().stream())
@@ -289,8 +374,10 @@ public final class ContextParallelPlan {
   /**
    * Bytes that a ring rank sends to other ring ranks in one forward pass.
    *
+   * @param ringRank 0 … ring degree − 1
    * @param kvBytesPerRow bytes of one row of keys and values together: (D + Dv) * heads * element
    *     size
+   * @return bytes
    */
   public long forwardBytesSent(int ringRank, long kvBytesPerRow) {
     return Math.multiplyExact(forwardRowsSent(ringRank), kvBytesPerRow);
@@ -300,7 +387,10 @@ public final class ContextParallelPlan {
    * Bytes that a ring rank sends to other ring ranks in one backward pass: keys and values again,
    * and their gradients.
    *
+   * @param ringRank 0 … ring degree − 1
+   * @param kvBytesPerRow bytes of one row of keys and values together
    * @param gradientBytesPerRow bytes of one row of dk and dv together, in the type they travel in
+   * @return bytes
    */
   public long backwardBytesSent(int ringRank, long kvBytesPerRow, long gradientBytesPerRow) {
     return Math.addExact(
@@ -308,7 +398,12 @@ public final class ContextParallelPlan {
         Math.multiplyExact(gradientRowsSent(ringRank), gradientBytesPerRow));
   }
 
-  /** Most key/value rows that a ring rank receives in a step: the size of a receive buffer. */
+  /**
+   * Most key/value rows that a ring rank receives in a step: the size of a receive buffer.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return their number
+   */
   public long maxKvReceiveRows(int ringRank) {
     return steps(ringRank).stream()
         .flatMap(step -> step.kvReceive().stream())
@@ -317,7 +412,12 @@ public final class ContextParallelPlan {
         .orElse(0);
   }
 
-  /** Most gradient rows that a ring rank sends or receives in a step. */
+  /**
+   * Most gradient rows that a ring rank sends or receives in a step.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return their number
+   */
   public long maxGradientRows(int ringRank) {
     return steps(ringRank).stream()
         .mapToLong(
@@ -332,6 +432,8 @@ public final class ContextParallelPlan {
   /**
    * SHA-256 over everything that must agree on all ranks: documents, padding, grid, sharding,
    * pattern and limits; 32 bytes.
+   *
+   * @return a new array
    */
   public byte[] contentHash() {
     byte[] hash = contentHash;
@@ -372,25 +474,45 @@ public final class ContextParallelPlan {
       this.grid = Objects.requireNonNull(grid, "grid");
     }
 
-    /** Which rows a rank holds; {@link Sharding#ZIGZAG} if not said. */
+    /**
+     * Which rows a rank holds; {@link Sharding#ZIGZAG} if not said.
+     *
+     * @param sharding which rows a rank holds
+     * @return this
+     */
     public Builder sharding(Sharding sharding) {
       this.sharding = Objects.requireNonNull(sharding, "sharding");
       return this;
     }
 
-    /** How rows travel; {@link ExchangePattern#DIRECT} if not said. */
+    /**
+     * How rows travel; {@link ExchangePattern#DIRECT} if not said.
+     *
+     * @param pattern how rows travel
+     * @return this
+     */
     public Builder pattern(ExchangePattern pattern) {
       this.pattern = Objects.requireNonNull(pattern, "pattern");
       return this;
     }
 
-    /** Most segments of a kernel call; 2048, CANN's limit, if not said. */
+    /**
+     * Most segments of a kernel call; 2048, CANN's limit, if not said.
+     *
+     * @param maxSequencesPerCall at least 1
+     * @return this
+     */
     public Builder maxSequencesPerCall(int maxSequencesPerCall) {
       this.maxSequencesPerCall = maxSequencesPerCall;
       return this;
     }
 
-    /** Most (query, key) pairs per head of a kernel call; no limit if not said. */
+    /**
+     * Most (query, key) pairs per head of a kernel call; no limit if not said.
+     *
+     * @param maxPairsPerCall at least the keys that one row can have on a ring rank
+     * @return this
+     */
     public Builder maxPairsPerCall(long maxPairsPerCall) {
       this.maxPairsPerCall = maxPairsPerCall;
       return this;
@@ -405,6 +527,7 @@ public final class ContextParallelPlan {
     /**
      * Makes the plan.
      *
+     * @return what was built
      * @throws IllegalArgumentException if the CP size does not divide the sequence length, or a
      *     limit cannot be kept
      */

@@ -11,6 +11,8 @@ import java.util.Objects;
  */
 public record CpGrid(int ringDegree, int ulyssesDegree) {
   /**
+   * Checks the degrees.
+   *
    * @throws IllegalArgumentException if a degree is below 1 or their product is no int
    */
   public CpGrid {
@@ -27,32 +29,58 @@ public record CpGrid(int ringDegree, int ulyssesDegree) {
     }
   }
 
-  /** A ring of {@code size} ranks. */
+  /**
+   * A ring of {@code size} ranks.
+   *
+   * @param size number of ranks
+   * @return the grid
+   */
   public static CpGrid ring(int size) {
     return new CpGrid(size, 1);
   }
 
-  /** A Ulysses group of {@code size} ranks. */
+  /**
+   * A Ulysses group of {@code size} ranks.
+   *
+   * @param size number of ranks
+   * @return the grid
+   */
   public static CpGrid ulysses(int size) {
     return new CpGrid(1, size);
   }
 
-  /** Number of CP ranks. */
+  /** {@return number of CP ranks} */
   public int size() {
     return ringDegree * ulyssesDegree;
   }
 
-  /** Place of a CP rank in its ring. */
+  /**
+   * Place of a CP rank in its ring.
+   *
+   * @param cpRank 0 … CP size − 1
+   * @return 0 … ring degree − 1
+   */
   public int ringRank(int cpRank) {
     return Objects.checkIndex(cpRank, size()) / ulyssesDegree;
   }
 
-  /** Place of a CP rank in its Ulysses group. */
+  /**
+   * Place of a CP rank in its Ulysses group.
+   *
+   * @param cpRank 0 … CP size − 1
+   * @return 0 … Ulysses degree − 1
+   */
   public int ulyssesRank(int cpRank) {
     return Objects.checkIndex(cpRank, size()) % ulyssesDegree;
   }
 
-  /** The CP rank at a place of the grid. */
+  /**
+   * The CP rank at a place of the grid.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @param ulyssesRank 0 … Ulysses degree − 1
+   * @return 0 … size − 1
+   */
   public int cpRank(int ringRank, int ulyssesRank) {
     Objects.checkIndex(ringRank, ringDegree);
     Objects.checkIndex(ulyssesRank, ulyssesDegree);

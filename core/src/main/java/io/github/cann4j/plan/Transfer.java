@@ -11,6 +11,8 @@ package io.github.cann4j.plan;
  */
 public record Transfer(int peer, int owner, RowRange rows) {
   /**
+   * Checks the rows.
+   *
    * @throws IllegalArgumentException if there are no rows
    */
   public Transfer {
