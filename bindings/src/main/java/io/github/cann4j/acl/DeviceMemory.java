@@ -76,13 +76,14 @@ final class DeviceMemory {
 
   /** Frees on a later call of this class, once the stream has passed what it holds now. */
   synchronized void freeAfter(Stream stream, MemorySegment address, long bytes) {
+    MemorySegment queue = stream.handle();
     device.makeCurrent();
     reclaim();
     MemorySegment event = idleEvents.poll();
     if (event == null) {
       event = device.newEvent(cann_h.ACL_EVENT_SYNC());
     }
-    int code = cann_h.aclrtRecordEvent(event, stream.handle());
+    int code = cann_h.aclrtRecordEvent(event, queue);
     if (code != 0) {
       idleEvents.add(event);
       device.check(code, "aclrtRecordEvent");
