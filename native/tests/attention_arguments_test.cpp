@@ -112,6 +112,11 @@ TEST(shapes) {
     c.key = tensor({1, 6, 2, 16});
     c.value = tensor({1, 6, 2, 8});
   });
+  refused(161002, "batches; at most 2097152", Layout::BSND, [](Call& c) {
+    c.query = tensor({int64_t{1} << 45, 0, 4, 16});
+    c.key = tensor({int64_t{1} << 45, 0, 2, 16});
+    c.value = tensor({int64_t{1} << 45, 0, 2, 8});
+  });
   refused(161002, "softmaxMax has shape [2, 6, 4, 8], expected [2, 4, 6, 8]", Layout::BSND,
           [](Call& c) { c.softmaxMax = tensor({2, 6, 4, 8}); });
   refused(161002, "softmaxSum has shape", Layout::TND, [](Call& c) { c.softmaxSum = tensor({4, 12, 8}); });

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kMaxHeadDim = 768;
 constexpr int64_t kMaxHeads = 256;
+constexpr int64_t kMaxBatches = int64_t{2} << 20;
 constexpr int64_t kCompressedMask = 2048;
 constexpr size_t kMaxViewDims = 4;
 
@@ -151,6 +152,11 @@ aclnnStatus checkShapes(const Arguments& a, Layout layout, Request* r) {
   if (q.batches != k.batches) {
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: query %s and key %s have %" PRId64 " and %" PRId64 " batches", a.op,
                 text(shapeText(a.query->viewDims)), text(shapeText(a.key->viewDims)), q.batches, k.batches);
+  }
+  // Batches of no rows need no memory of the device, but a list of sequences here.
+  if (q.batches > kMaxBatches) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: query %s has %" PRId64 " batches; at most %" PRId64, a.op,
+                text(shapeText(a.query->viewDims)), q.batches, kMaxBatches);
   }
   std::vector<int64_t> statistics =
       a.varLen ? std::vector<int64_t>{q.rows, q.heads, 8} : std::vector<int64_t>{q.batches, q.heads, q.rows, 8};
