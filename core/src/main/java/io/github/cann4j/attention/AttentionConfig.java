@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
  * @param kvHeads key and value heads; divides {@code heads}
  * @param headDim elements D of one query or key head
  * @param headDimV elements Dv of one value head, at most D
- * @param dataType {@link DataType#FLOAT} or {@link DataType#BF16}, of q, k, v, out and all gradients
+ * @param dataType {@link DataType#FLOAT}, {@link DataType#BF16} or {@link DataType#FLOAT16}, of q, k, v, out and all gradients
  * @param layout {@link Layout#TND} (packed, tensors {@code [rows, N, D]}) or {@link Layout#BSND} (tensors {@code
  *     [batch, rows, N, D]}; every batch element has the plan's documents)
  * @param batchSize batch elements; 1 in TND
@@ -44,9 +44,11 @@ public record AttentionConfig(
           "head dimensions must satisfy 1 <= Dv <= D <= 512, not D=%d, Dv=%d"
               .formatted(headDim, headDimV));
     }
-    if (dataType != DataType.FLOAT && dataType != DataType.BF16) {
+    if (dataType != DataType.FLOAT && dataType != DataType.BF16 && dataType != DataType.FLOAT16) {
       throw new UnsupportedOperationException(
-          "context-parallel attention in " + dataType + " is not supported; use BF16 or FLOAT");
+          "context-parallel attention in "
+              + dataType
+              + " is not supported; use BF16, FLOAT16 or FLOAT");
     }
     if (layout != Layout.TND && layout != Layout.BSND) {
       throw new UnsupportedOperationException(

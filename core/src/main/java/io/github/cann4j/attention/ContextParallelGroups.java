@@ -56,7 +56,12 @@ public final class ContextParallelGroups implements AutoCloseable {
    * @throws io.github.cann4j.hccl.HcclException if a sub-communicator cannot be made
    */
   public static ContextParallelGroups create(Communicator world, CpGrid grid) {
-    return create(world, IntStream.range(0, world.size()).boxed().toList(), grid, 0);
+    return create(
+        world,
+        IntStream.range(0, world.size()).boxed().toList(),
+        grid,
+        0,
+        CommunicatorOptions.defaults());
   }
 
   /**
@@ -68,13 +73,19 @@ public final class ContextParallelGroups implements AutoCloseable {
    * @param grid its size is that of {@code cpRanks}
    * @param groupIndex number of this grid among those made from {@code world} and not closed yet, from 0, also of those
    *     of other sizes; the same on the grid's ranks. Makes the sub-communicators' ids distinct
+   * @param options of the sub-communicators, without a name since there may be two; each takes device memory of twice
+   *     the buffer size (200 MB, or {@code HCCL_BUFFSIZE}, if none is given)
    * @return the groups of this rank
-   * @throws IllegalArgumentException if sizes differ, the caller's rank is not in {@code cpRanks} or the index is
-   *     negative
+   * @throws IllegalArgumentException if sizes differ, the caller's rank is not in {@code cpRanks}, the index is
+   *     negative, or the options have a name
    * @throws io.github.cann4j.hccl.HcclException if a sub-communicator cannot be made
    */
   public static ContextParallelGroups create(
-      Communicator world, List<Integer> cpRanks, CpGrid grid, int groupIndex) {
+      Communicator world,
+      List<Integer> cpRanks,
+      CpGrid grid,
+      int groupIndex,
+      CommunicatorOptions options) {
     int cpRank = cpRanks.indexOf(world.rank());
     if (cpRanks.size() != grid.size() || cpRank < 0) {
       throw new IllegalArgumentException(
@@ -83,6 +94,11 @@ public final class ContextParallelGroups implements AutoCloseable {
     }
     if (groupIndex < 0) {
       throw new IllegalArgumentException("groupIndex must be at least 0, not " + groupIndex);
+    }
+    if (!options.name().isEmpty()) {
+      throw new IllegalArgumentException(
+          "the name '%s' cannot serve ring and Ulysses communicators both; leave it out"
+              .formatted(options.name()));
     }
     int ringRank = grid.ringRank(cpRank);
     int ulyssesRank = grid.ulyssesRank(cpRank);
@@ -106,7 +122,7 @@ public final class ContextParallelGroups implements AutoCloseable {
                     .mapToObj(r -> cpRanks.get(grid.cpRank(r, ulyssesRank)))
                     .toList(),
                 firstId + ulyssesRank,
-                CommunicatorOptions.defaults());
+                options);
     Optional<Communicator> ulysses;
     try {
       ulysses =
@@ -117,7 +133,7 @@ public final class ContextParallelGroups implements AutoCloseable {
                       .mapToObj(u -> cpRanks.get(grid.cpRank(ringRank, u)))
                       .toList(),
                   firstId + grid.size() + ringRank,
-                  CommunicatorOptions.defaults());
+                  options);
     } catch (RuntimeException e) {
       ring.ifPresent(Communicator::close);
       throw e;

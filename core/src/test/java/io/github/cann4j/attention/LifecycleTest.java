@@ -11,6 +11,7 @@ import io.github.cann4j.acl.Device;
 import io.github.cann4j.acl.DeviceBuffer;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
+import io.github.cann4j.hccl.CommunicatorOptions;
 import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
@@ -314,6 +315,30 @@ class LifecycleTest {
     assertTrue(messages.get(1).contains("the plan is for"), messages.get(1));
   }
 
+  private static CommunicatorOptions smallBuffers() {
+    return CommunicatorOptions.builder().bufferSizeMb(16).build();
+  }
+
+  @Test
+  void oneNameCannotServeTwoCommunicators() throws Exception {
+    Ranks.run(
+        4,
+        (device, world) -> {
+          var error =
+              assertThrows(
+                  IllegalArgumentException.class,
+                  () ->
+                      ContextParallelGroups.create(
+                          world,
+                          List.of(0, 1, 2, 3),
+                          new CpGrid(2, 2),
+                          0,
+                          CommunicatorOptions.builder().name("cp").build()));
+          assertTrue(error.getMessage().contains("'cp'"), error.getMessage());
+          return null;
+        });
+  }
+
   @Test
   void gridsOfOneWorldExistTogether() throws Exception {
     Ranks.run(
@@ -321,13 +346,14 @@ class LifecycleTest {
         (device, world) -> {
           try (ContextParallelGroups all =
                   ContextParallelGroups.create(
-                      world, List.of(0, 1, 2, 3, 4, 5, 6, 7), new CpGrid(4, 2), 0);
+                      world, List.of(0, 1, 2, 3, 4, 5, 6, 7), new CpGrid(4, 2), 0, smallBuffers());
               ContextParallelGroups half =
                   ContextParallelGroups.create(
                       world,
                       world.rank() < 4 ? List.of(0, 1, 2, 3) : List.of(4, 5, 6, 7),
                       new CpGrid(2, 2),
-                      world.rank() < 4 ? 1 : 2)) {
+                      world.rank() < 4 ? 1 : 2,
+                      smallBuffers())) {
             assertEquals(4, all.ring().orElseThrow().size());
             assertEquals(2, half.ring().orElseThrow().size());
             assertTrue(!all.ring().get().name().equals(half.ring().get().name()));
