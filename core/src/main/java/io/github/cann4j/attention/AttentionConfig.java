@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
  * @param kvHeads key and value heads; divides {@code heads}
  * @param headDim elements D of one query or key head
  * @param headDimV elements Dv of one value head, at most D
- * @param dataType {@link DataType#FLOAT}, {@link DataType#BF16} or {@link DataType#FLOAT16}, of q, k, v, out and all gradients
+ * @param dataType FLOAT, BF16 or FLOAT16, of q, k, v, out and all gradients
  * @param layout {@link Layout#TND} (packed, tensors {@code [rows, N, D]}) or {@link Layout#BSND} (tensors {@code
  *     [batch, rows, N, D]}; every batch element has the plan's documents)
  * @param batchSize batch elements; 1 in TND

@@ -60,6 +60,7 @@ class ContextParallelAttentionTest {
       }
       cases.add(new Case(SEQUENCES.getFirst(), grid, config(DataType.FLOAT, 8, 4, Layout.BSND, 2)));
       cases.add(new Case(SEQUENCES.get(4), grid, config(DataType.BF16, 8, 4, Layout.BSND, 3)));
+      cases.add(new Case(SEQUENCES.get(1), grid, config(DataType.FLOAT16, 8, 4, Layout.TND, 1)));
     }
     cases.add(
         new Case(SEQUENCES.get(1), new CpGrid(1, 8), config(DataType.FLOAT, 8, 8, Layout.TND, 1)));
