@@ -104,7 +104,8 @@ public final class CollectiveBandwidth implements Callable<Integer> {
       names = "--format",
       paramLabel = "NAME",
       defaultValue = "nccl",
-      description = "nccl, or hccl for the table of Ascend's hccl_test (default: ${DEFAULT-VALUE}).")
+      description =
+          "nccl, or hccl for the table of Ascend's hccl_test (default: ${DEFAULT-VALUE}).")
   private String format;
 
   /** Starts the program. */

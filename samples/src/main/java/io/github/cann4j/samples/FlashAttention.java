@@ -38,7 +38,10 @@ import picocli.CommandLine.Spec;
           + " with an fp64 reference.",
       ""
     },
-    footer = {"", "Exit codes: 0 all well, 1 a check failed, 2 wrong options, 3 no usable toolkit."})
+    footer = {
+      "",
+      "Exit codes: 0 all well, 1 a check failed, 2 wrong options, 3 no usable toolkit."
+    })
 public final class FlashAttention implements Callable<Integer> {
   private static final int MAX_ROWS = 1 << 16;
 
@@ -116,8 +119,16 @@ public final class FlashAttention implements Callable<Integer> {
         type);
     TextTable table =
         new TextTable(
-            "layout", "documents", "forward ms", "backward ms", "TFLOP/s", "err out", "err dq",
-            "err dk", "err dv", "check");
+            "layout",
+            "documents",
+            "forward ms",
+            "backward ms",
+            "TFLOP/s",
+            "err out",
+            "err dq",
+            "err dk",
+            "err dv",
+            "check");
     boolean passed = true;
     for (Layout layout : new Layout[] {Layout.TND, Layout.BSND}) {
       SingleDeviceAttention.Outcome outcome = run(layout, type);

@@ -213,7 +213,8 @@ public final class LongSequence implements Callable<Integer> {
       names = "--seed",
       paramLabel = "N",
       defaultValue = "1",
-      description = "Seed of embedding, projection and output gradient (default: ${DEFAULT-VALUE}).")
+      description =
+          "Seed of embedding, projection and output gradient (default: ${DEFAULT-VALUE}).")
   private long seed;
 
   @Option(
@@ -261,9 +262,7 @@ public final class LongSequence implements Callable<Integer> {
     List<RunResult> results;
     long referenceRows;
     try (Progress progress =
-        showProgress
-            ? Progress.of(job.steps(), spec.commandLine().getErr())
-            : Progress.silent()) {
+        showProgress ? Progress.of(job.steps(), spec.commandLine().getErr()) : Progress.silent()) {
       AttentionRuns runs = new AttentionRuns(job, progress);
       results = runs.run();
       referenceRows = runs.referenceRows();

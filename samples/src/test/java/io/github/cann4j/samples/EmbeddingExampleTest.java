@@ -27,8 +27,7 @@ class EmbeddingExampleTest {
   @Test
   void readmeShowsIt() throws Exception {
     String source =
-        Files.readString(
-            Path.of("src/main/java/io/github/cann4j/samples/EmbeddingExample.java"));
+        Files.readString(Path.of("src/main/java/io/github/cann4j/samples/EmbeddingExample.java"));
     String shown = source.substring(source.indexOf("import "));
     String readme = Files.readString(Path.of("..", "README.md"));
     assertTrue(readme.contains("```java\n" + shown + "```"), "README.md shows another example");

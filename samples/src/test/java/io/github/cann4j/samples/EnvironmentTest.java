@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -34,19 +35,25 @@ class EnvironmentTest {
   }
 
   private Ended java(String program, String... options) throws Exception {
+    return java(Map.of(), program, List.of(), options);
+  }
+
+  private Ended java(
+      Map<String, String> environment, String program, List<String> arguments, String... options)
+      throws Exception {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(options));
     command.addAll(
         List.of(
             "-cp", System.getProperty("java.class.path"), "io.github.cann4j.samples." + program));
+    command.addAll(arguments);
     Path out = directory.resolve("out");
     Path err = directory.resolve("err");
-    Process process =
-        new ProcessBuilder(command)
-            .redirectOutput(out.toFile())
-            .redirectError(err.toFile())
-            .start();
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
+    builder.environment().putAll(environment);
+    Process process = builder.start();
     if (!process.waitFor(60, TimeUnit.SECONDS)) {
       process.destroyForcibly();
     }
@@ -80,6 +87,21 @@ class EnvironmentTest {
     Files.writeString(library, "no library");
     java("LongSequence", "--enable-native-access=ALL-UNNAMED", "-Dcann4j.home=" + home)
         .assertEnvironment(home.toString());
+  }
+
+  @Test
+  void aRankWithoutMemoryEndsTheProgramWithItsNumber() throws Exception {
+    Ended ended =
+        java(
+            Map.of("CANN4J_CPU_DEVICE_MEMORY", "12M"),
+            "LongSequence",
+            List.of("--seq-length=4096", "--no-progress", "--no-verify"),
+            "--enable-native-access=ALL-UNNAMED",
+            "-Dcann4j.backend=cpu");
+    assertEquals(1, ended.exitCode(), () -> ended.out() + ended.err());
+    String last = ended.err().lines().toList().getLast();
+    assertTrue(last.matches("long-sequence: rank \\d of 4 failed: .*"), ended::err);
+    assertTrue(last.contains("aclrtMalloc"), ended::err);
   }
 
   @Test

@@ -25,7 +25,9 @@ class FlashAttentionTest {
     assertEquals(0, run.exitCode(), () -> run.out() + run.err());
     for (String layout : new String[] {"TND", "BSND"}) {
       assertTrue(
-          run.out().lines().anyMatch(line -> line.startsWith(layout + " ") && line.endsWith("PASS")),
+          run.out()
+              .lines()
+              .anyMatch(line -> line.startsWith(layout + " ") && line.endsWith("PASS")),
           run::out);
     }
   }

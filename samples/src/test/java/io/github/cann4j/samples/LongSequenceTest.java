@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class LongSequenceTest {
   private static final String SMALL =
-      "--seq-length=960 --num-attention-heads=8 --num-query-groups=4 --kv-channels=32 --no-progress";
+      "--seq-length=960 --num-attention-heads=8 --num-query-groups=4 --kv-channels=32"
+          + " --no-progress";
 
   @TempDir private Path directory;
 
@@ -55,7 +56,8 @@ class LongSequenceTest {
         "--context-parallel-size=2",
         "--context-parallel-size=3 --context-parallel-algo=megatron_cp_algo",
         "--context-parallel-size=8 --ulysses-degree-in-cp=4 --context-parallel-algo=hybrid_cp_algo",
-        "--context-parallel-size=5 --context-parallel-algo megatron_cp_algo --exchange-pattern=ring",
+        "--context-parallel-size=5 --context-parallel-algo megatron_cp_algo"
+            + " --exchange-pattern=ring",
         "--kv-channels=40 --num-query-groups=8",
         "--eod-id=13"
       })
@@ -139,8 +141,7 @@ class LongSequenceTest {
   void paddingIsReportedAndChecked() throws Exception {
     // Documents of 5 tokens do not fill 64 rows.
     Path file = Files.writeString(directory.resolve("a.txt"), "one two three four");
-    JsonNode root =
-        json("--seq-length=64 --kv-channels=16 --no-progress --data=" + file);
+    JsonNode root = json("--seq-length=64 --kv-channels=16 --no-progress --data=" + file);
     assertEquals(60, root.at("/sequence/validLength").asInt());
     assertEquals(12, root.at("/sequence/documents").asInt());
   }
@@ -190,7 +191,8 @@ class LongSequenceTest {
 
   @Test
   void moreRanksThanDevicesAreRefused() {
-    run(SMALL + " --seq-length=1024 --context-parallel-size=64"
+    run(SMALL
+            + " --seq-length=1024 --context-parallel-size=64"
             + " --context-parallel-algo=megatron_cp_algo")
         .assertBadInput("--context-parallel-size 64", "CANN4J_CPU_DEVICES=64");
   }

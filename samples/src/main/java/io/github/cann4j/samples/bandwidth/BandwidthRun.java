@@ -61,12 +61,10 @@ public final class BandwidthRun {
                       count,
                       collective.sendElements(count, ranks),
                       collective.recvElements(count, ranks));
-              double micros =
-                  measure(collective, rows, world.get(rank), stream, meeting, wrong);
+              double micros = measure(collective, rows, world.get(rank), stream, meeting, wrong);
               meeting.await();
               if (rank == 0) {
-                long bytes =
-                    collective.totalElements(count, ranks) * DataType.FLOAT.byteSize();
+                long bytes = collective.totalElements(count, ranks) * DataType.FLOAT.byteSize();
                 consumer.accept(
                     new Measurement(collective, ranks, bytes, count, micros, wrong.getAndSet(0)));
               }
@@ -133,8 +131,7 @@ public final class BandwidthRun {
       source.copyTo(begin * Float.BYTES, MemorySegment.ofArray(result));
       for (int i = 0; i < result.length; i++) {
         float expected =
-            collective.expected(
-                communicator.rank(), communicator.size(), begin + i, sizes.count());
+            collective.expected(communicator.rank(), communicator.size(), begin + i, sizes.count());
         if (result[i] != expected) {
           wrong++;
         }

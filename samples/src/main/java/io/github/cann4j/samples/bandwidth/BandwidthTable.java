@@ -28,8 +28,7 @@ public final class BandwidthTable {
   public void heading(Collective collective) {
     if (hccl) {
       out.printf("%s%n", collective.option());
-      out.println(
-          "data_size(Bytes): | aveg_time(us): | alg_bandwidth(GB/s): | check_result:");
+      out.println("data_size(Bytes): | aveg_time(us): | alg_bandwidth(GB/s): | check_result:");
     } else {
       out.printf("# %s, out of place%n", collective.option());
       print("#", "size", "count", "type", "redop", "root", "time", "algbw", "busbw", "#wrong");
@@ -71,16 +70,8 @@ public final class BandwidthTable {
     out.println(
         String.format(
                 "%1s%11s %12s %9s %7s %5s %9s %8s %8s %7s",
-                mark,
-                cells[0],
-                cells[1],
-                cells[2],
-                cells[3],
-                cells[4],
-                cells[5],
-                cells[6],
-                cells[7],
-                cells[8])
+                mark, cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6],
+                cells[7], cells[8])
             .stripTrailing());
   }
 

@@ -10,8 +10,8 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * Shows how far a program is: a bar on a terminal, lines elsewhere, since a bar that is written to a
- * file or a pipe is a long row of fragments. Any thread may move it.
+ * Shows how far a program is: a bar on a terminal, lines elsewhere, since a bar that is written to
+ * a file or a pipe is a long row of fragments. Any thread may move it.
  */
 public final class Progress implements AutoCloseable {
   private static final int LINE = 100;

@@ -14,8 +14,7 @@ public final class SampleCommand {
 
   /** Runs a picocli command on the console; returns its exit code. */
   public static int run(Object command, String... args) {
-    return run(
-        command, new PrintWriter(System.out, true), new PrintWriter(System.err, true), args);
+    return run(command, new PrintWriter(System.out, true), new PrintWriter(System.err, true), args);
   }
 
   /** Runs a picocli command that writes to the given places; returns its exit code. */
@@ -35,8 +34,9 @@ public final class SampleCommand {
   }
 
   /**
-   * Fails as loading the toolkit does where native access is denied. Some constants are read through
-   * native layouts, so that without permission even checking the options would fail obscurely.
+   * Fails as loading the toolkit does where native access is denied. Some constants are read
+   * through native layouts, so that without permission even checking the options would fail
+   * obscurely.
    */
   public static void requireNativeAccess() {
     if (!Cann.class.getModule().isNativeAccessEnabled()) {

@@ -68,8 +68,7 @@ public final class SingleDeviceAttention implements AutoCloseable {
       maskBuffer.copyFrom(CompressedCausalMask.allocate(arena));
     }
     mask =
-        Tensor.of(
-            maskBuffer, DataType.UINT8, CompressedCausalMask.SIZE, CompressedCausalMask.SIZE);
+        Tensor.of(maskBuffer, DataType.UINT8, CompressedCausalMask.SIZE, CompressedCausalMask.SIZE);
   }
 
   private DeviceBuffer allocate(long bytes) {

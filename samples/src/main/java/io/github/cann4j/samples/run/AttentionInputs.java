@@ -31,15 +31,13 @@ final class AttentionInputs {
    *
    * @param resetPositions whether positions restart at 0 in each document
    */
-  AttentionInputs(
-      AttentionConfig config, PackedTokens packed, boolean resetPositions, long seed) {
+  AttentionInputs(AttentionConfig config, PackedTokens packed, boolean resetPositions, long seed) {
     this.config = config;
     tokens = packed.tokens();
     positions = packed.sequence().positionIds(resetPositions);
     int maxPosition = (int) Arrays.stream(positions).max().orElse(0);
     projection =
-        new TokenProjection(
-            seed, config.heads(), config.kvHeads(), config.headDim(), maxPosition);
+        new TokenProjection(seed, config.heads(), config.kvHeads(), config.headDim(), maxPosition);
   }
 
   /** Heads of a part. */
@@ -56,12 +54,10 @@ final class AttentionInputs {
   void row(Part part, long row, int headBegin, int headEnd, float[] target, int offset) {
     if (part == Part.OUT_GRADIENT) {
       int dim = config.headDim();
-      projection.outGradient(
-          row, headBegin * dim, headEnd * dim, width(part), target, offset);
+      projection.outGradient(row, headBegin * dim, headEnd * dim, width(part), target, offset);
     } else {
       int r = Math.toIntExact(row);
-      projection.project(
-          part, tokens[r], (int) positions[r], headBegin, headEnd, target, offset);
+      projection.project(part, tokens[r], (int) positions[r], headBegin, headEnd, target, offset);
     }
   }
 

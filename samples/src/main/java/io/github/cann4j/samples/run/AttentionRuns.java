@@ -52,11 +52,7 @@ public final class AttentionRuns {
       referenceRows = reference.rows();
       check =
           new RankCheck(
-              inputs,
-              reference,
-              oneDevice,
-              job.config().dataType(),
-              job.sequence().validLength());
+              inputs, reference, oneDevice, job.config().dataType(), job.sequence().validLength());
       run.check(check, oneDevice, 0);
       results.add(run.result());
     }

@@ -31,7 +31,8 @@ final class ReferenceRows {
   private final List<Tail> tails = new ArrayList<>();
 
   /** Computes the sampled rows. */
-  ReferenceRows(AttentionInputs inputs, AttentionConfig config, PackedSequence sequence, int ranks) {
+  ReferenceRows(
+      AttentionInputs inputs, AttentionConfig config, PackedSequence sequence, int ranks) {
     this.inputs = inputs;
     this.config = config;
     TreeSet<Integer> documents = sample(sequence, ranks);

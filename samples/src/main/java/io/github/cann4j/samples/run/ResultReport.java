@@ -116,9 +116,7 @@ public final class ResultReport {
     if (job.verify()) {
       for (PartCheck check : result.checks()) {
         double error =
-            isOneDevice(result)
-                ? check.largestAgainstReference()
-                : check.largestAgainstOneDevice();
+            isOneDevice(result) ? check.largestAgainstReference() : check.largestAgainstOneDevice();
         cells.add(TextTable.cell("%.1e", error));
       }
       cells.add(result.complaints().isEmpty() ? "PASS" : "FAIL");

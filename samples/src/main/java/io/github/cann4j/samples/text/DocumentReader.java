@@ -51,8 +51,7 @@ public final class DocumentReader {
   public static DocumentReader shipped() {
     List<Source> sources = new ArrayList<>();
     for (String name : SHIPPED_FILES) {
-      sources.add(
-          new Source(name, () -> DocumentReader.class.getResourceAsStream(SHIPPED + name)));
+      sources.add(new Source(name, () -> DocumentReader.class.getResourceAsStream(SHIPPED + name)));
     }
     return new DocumentReader(sources, "text");
   }
@@ -112,7 +111,9 @@ public final class DocumentReader {
     for (Source source : sources) {
       try {
         boolean more =
-            source.name().endsWith(".jsonl") ? readLines(source, consumer) : readText(source, consumer);
+            source.name().endsWith(".jsonl")
+                ? readLines(source, consumer)
+                : readText(source, consumer);
         if (!more) {
           return;
         }
@@ -128,10 +129,7 @@ public final class DocumentReader {
       throws IOException {
     try (InputStream in = source.opener().open()) {
       String text =
-          StandardCharsets.UTF_8
-              .newDecoder()
-              .decode(ByteBuffer.wrap(in.readAllBytes()))
-              .toString();
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(in.readAllBytes())).toString();
       return text.isBlank() || consumer.test(new TextDocument(source.name(), text));
     }
   }

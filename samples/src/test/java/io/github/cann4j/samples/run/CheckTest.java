@@ -54,8 +54,16 @@ class CheckTest {
     check.addPadding(8, Float.NaN);
     check.addPadding(7, 1e-30f);
     assertEquals(
-        List.of("out: 2 values in padding rows are not 0, the first in row 7"),
-        check.complaints());
+        List.of("out: 2 values in padding rows are not 0, the first in row 7"), check.complaints());
+  }
+
+  @Test
+  void aFailedCheckShowsInTheResult() {
+    PartCheck check = new PartCheck(OutputPart.OUT, DataType.FLOAT);
+    check.againstOneDevice().add(3, 1, 2);
+    RunResult result = new RunResult("some_algo", 2, 1, 1, 1, 0, 0, List.of(check));
+    assertEquals(1, result.complaints().size());
+    assertTrue(result.complaints().getFirst().startsWith("some_algo: out against one device"));
   }
 
   @Test

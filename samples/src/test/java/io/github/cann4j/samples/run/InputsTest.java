@@ -152,10 +152,10 @@ class InputsTest {
   @Test
   void rowsOfALongDocumentAreItsLastOnes() {
     PackedSequence one = PackedSequence.ofLengths(72);
-    AttentionConfig config = AttentionConfig.builder().heads(256, 256).headDim(DIM).dataType(DataType.FLOAT).build();
+    AttentionConfig config =
+        AttentionConfig.builder().heads(256, 256).headDim(DIM).dataType(DataType.FLOAT).build();
     int[] tokens = new int[72];
-    AttentionInputs inputs =
-        new AttentionInputs(config, PackedTokens.of(one, tokens), true, 1);
+    AttentionInputs inputs = new AttentionInputs(config, PackedTokens.of(one, tokens), true, 1);
     ReferenceRows sampled = new ReferenceRows(inputs, config, one, 1);
     assertEquals(54, sampled.rows());
     ErrorMeter meter = new ErrorMeter(new Tolerance(1, 1));

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 
 /** The check has to find what it is there for. */
 class RankCheckTest {
-  private static final PackedSequence DOCUMENTS = PackedSequence.ofLengths(new long[] {600, 8}, 624);
+  private static final PackedSequence DOCUMENTS =
+      PackedSequence.ofLengths(new long[] {600, 8}, 624);
   private static final AttentionConfig CONFIG =
       AttentionConfig.builder().heads(2, 2).headDim(8).dataType(DataType.FLOAT).build();
 
@@ -43,8 +44,7 @@ class RankCheckTest {
 
   private List<String> complaints(int rank, int localRow, float value) {
     ReferenceRows none =
-        new ReferenceRows(
-            inputs, CONFIG, PackedSequence.ofLengths(new long[0], 624), 2);
+        new ReferenceRows(inputs, CONFIG, PackedSequence.ofLengths(new long[0], 624), 2);
     try (RankTensors oneDevice = tensors(whole, 0, 0, 0);
         RankTensors tensors = tensors(plan, rank, localRow, value)) {
       RankCheck check = new RankCheck(inputs, none, oneDevice, DataType.FLOAT, 608);

@@ -64,8 +64,7 @@ class TextPackingTest {
   @Test
   void eodOutsideTheVocabularyIsRefused() {
     for (int id : new int[] {-1, tokenizer.vocabularySize()}) {
-      BadInputException e =
-          assertThrows(BadInputException.class, () -> pack(8, id, "one"));
+      BadInputException e = assertThrows(BadInputException.class, () -> pack(8, id, "one"));
       assertTrue(e.getMessage().contains("--eod-id " + id), e::getMessage);
     }
   }
