@@ -182,6 +182,8 @@ TEST(sequence_arrays) {
   refused(161002, "sequence 1 ends at query row 13 of 12", Layout::TND,
           [](Call& c) { c.qEnds.reset(new IntArray({6, 13})); });
   refused(161002, "key row 13 of 12", Layout::TND, [](Call& c) { c.kvEnds.reset(new IntArray({6, 13})); });
+  refused(161002, "sequence 1 ends at query row 6 of 12", Layout::TND,
+          [](Call& c) { c.qEnds.reset(new IntArray({INT64_MIN, 6})); });
   refused(561002, "sequence 1 has 7 and 6", Layout::TND, [](Call& c) { c.qEnds.reset(new IntArray({5, 12})); });
 }
 

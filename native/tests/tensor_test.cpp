@@ -67,6 +67,10 @@ TEST(badTensorsAreNull) {
   device::expectWords(__FILE__, __LINE__, "[2, -3]");
   CHECK(make(huge, 2, ACL_FLOAT, 0) == nullptr);
   device::expectWords(__FILE__, __LINE__, "impossible");
+  const int64_t nothing[] = {0, int64_t{1} << 40, int64_t{1} << 40};  // strides that overflow, of no elements
+  aclTensor* none = make(nothing, 3, ACL_FLOAT, 0);
+  CHECK(none != nullptr);
+  CHECK_OK(aclDestroyTensor(none));
   CHECK(make(dims, 2, ACL_STRING, 0) == nullptr);
   device::expectWords(__FILE__, __LINE__, "data type 13");
   CHECK(make(dims, 2, ACL_FLOAT, -1) == nullptr);

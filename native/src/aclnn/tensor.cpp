@@ -164,10 +164,10 @@ bool initTensor(const char* function, const int64_t* viewDims, uint64_t viewDims
     tensor->strides.assign(stride, stride + viewDimsNum);
   } else {
     tensor->strides.resize(viewDimsNum);
-    int64_t step = 1;
+    uint64_t step = 1;  // unsigned: beside a dimension of 0 the others may multiply to anything
     for (uint64_t i = viewDimsNum; i-- > 0;) {
-      tensor->strides[i] = step;
-      step *= viewDims[i];
+      tensor->strides[i] = static_cast<int64_t>(step);
+      step *= static_cast<uint64_t>(viewDims[i]);
     }
   }
   tensor->dataType = dataType;

@@ -184,6 +184,13 @@ int64_t diagonalOf(const Arguments& a, int64_t qLength, int64_t kvLength) {
   return a.sparseMode == 2 ? 0 : kvLength - qLength;
 }
 
+// CANN reads an end below its predecessor as a sequence of length 0.
+int64_t lengthAt(const std::vector<int64_t>& ends, size_t n) {
+  int64_t length = 0;
+  if (__builtin_sub_overflow(ends[n], n ? ends[n - 1] : 0, &length)) return ends[n] < 0 ? 0 : INT64_MAX;
+  return std::max<int64_t>(0, length);
+}
+
 aclnnStatus readSequences(const Arguments& a, Request* r) {
   if (!a.varLen) {
     for (int64_t b = 0; b < r->query.batches; ++b) {
@@ -201,9 +208,8 @@ aclnnStatus readSequences(const Arguments& a, Request* r) {
   }
   int64_t qRow = 0, kvRow = 0;
   for (size_t n = 0; n < qEnds.size(); ++n) {
-    // CANN reads an end below its predecessor as a sequence of length 0.
-    const int64_t qLength = std::max<int64_t>(0, qEnds[n] - (n ? qEnds[n - 1] : 0));
-    const int64_t kvLength = std::max<int64_t>(0, kvEnds[n] - (n ? kvEnds[n - 1] : 0));
+    const int64_t qLength = lengthAt(qEnds, n);
+    const int64_t kvLength = lengthAt(kvEnds, n);
     if (qLength > r->query.rows - qRow || kvLength > r->key.rows - kvRow) {
       return fail(ACLNN_ERR_PARAM_INVALID,
                   "%s: sequence %zu ends at query row %" PRId64 " of %" PRId64 " and key row %" PRId64 " of %" PRId64,
