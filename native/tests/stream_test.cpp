@@ -12,8 +12,8 @@
 
 namespace {
 
-cann4j::Stream* resolve(aclrtStream handle) {
-  cann4j::Stream* stream = nullptr;
+std::shared_ptr<cann4j::Stream> resolve(aclrtStream handle) {
+  std::shared_ptr<cann4j::Stream> stream;
   CHECK_OK(cann4j::resolveStream(handle, &stream));
   return stream;
 }

@@ -125,6 +125,10 @@ static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t works
   std::unique_ptr<aclOpExecutor> consumed;
   if (!executor->repeatable) {
     consumed = executors().take(executor);
+    if (consumed == nullptr) {
+      return fail(ACLNN_ERR_PARAM_INVALID, "%s: another thread uses the executor %p", op,
+                  static_cast<void*>(executor));
+    }
   }
   if (executor->op != op) {
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: the executor is one of %s", op,

@@ -35,7 +35,7 @@ class Request {
  private:
   const char* function_;
   std::shared_ptr<Communicator> communicator_;
-  Stream* stream_ = nullptr;
+  std::shared_ptr<Stream> stream_;
 };
 
 bool overlap(const Buffer& a, const Buffer& b);

@@ -135,13 +135,6 @@ aclError resolveStream(aclrtStream handle, std::shared_ptr<Stream>* stream) {
   return ACL_SUCCESS;
 }
 
-aclError resolveStream(aclrtStream handle, Stream** stream) {
-  std::shared_ptr<Stream> found;
-  const aclError error = resolveStream(handle, &found);
-  *stream = found.get();  // the registry or the context keeps it alive
-  return error;
-}
-
 aclError synchronizeContext(const Context& context, int32_t timeout) {
   auto all = streams().select(
       [&](const Stream& stream) { return stream.context() == context.handle; });

@@ -35,9 +35,6 @@ std::shared_ptr<Context> currentContext(const char* function);
 
 std::shared_ptr<Stream> createStream(const Context& context);
 
-// Like resolveStream, but keeps the stream alive for the caller.
-aclError resolveStream(aclrtStream handle, std::shared_ptr<Stream>* stream);
-
 // Waits for the streams of a context; timeout as in Stream::synchronize.
 aclError synchronizeContext(const Context& context, int32_t timeout);
 

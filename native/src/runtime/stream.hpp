@@ -65,8 +65,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 };
 
 // nullptr: the default stream of the current context. Checks liveness (107017), the current context
-// (107002) and that the stream belongs to it (107003).
-aclError resolveStream(aclrtStream handle, Stream** stream);
+// (107002) and that the stream belongs to it (107003). The caller's reference keeps it alive.
+aclError resolveStream(aclrtStream handle, std::shared_ptr<Stream>* stream);
 
 int currentDevice();  // -1 without a context
 

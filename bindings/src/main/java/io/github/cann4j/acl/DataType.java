@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.acl;
 
-import io.github.cann4j.internal.ffi.cann_h;
-
 /** Element types of tensors; acl and HCCL number them differently. */
 public enum DataType {
+  // Numbers, not the generated constants: naming a type must not need native access.
+
   /** IEEE single precision, {@code ACL_FLOAT}. */
-  FLOAT(4, cann_h.ACL_FLOAT(), cann_h.HCCL_DATA_TYPE_FP32()),
+  FLOAT(4, 0, 4),
   /** IEEE half precision, {@code ACL_FLOAT16}. */
-  FLOAT16(2, cann_h.ACL_FLOAT16(), cann_h.HCCL_DATA_TYPE_FP16()),
+  FLOAT16(2, 1, 3),
   /** The upper half of single precision, {@code ACL_BF16}. */
-  BF16(2, cann_h.ACL_BF16(), cann_h.HCCL_DATA_TYPE_BFP16()),
+  BF16(2, 27, 11),
   /** {@code ACL_INT8}. */
-  INT8(1, cann_h.ACL_INT8(), cann_h.HCCL_DATA_TYPE_INT8()),
+  INT8(1, 2, 0),
   /** {@code ACL_INT32}. */
-  INT32(4, cann_h.ACL_INT32(), cann_h.HCCL_DATA_TYPE_INT32()),
+  INT32(4, 3, 2),
   /** {@code ACL_UINT8}. */
-  UINT8(1, cann_h.ACL_UINT8(), cann_h.HCCL_DATA_TYPE_UINT8()),
+  UINT8(1, 4, 7),
   /** {@code ACL_INT16}. */
-  INT16(2, cann_h.ACL_INT16(), cann_h.HCCL_DATA_TYPE_INT16()),
+  INT16(2, 6, 1),
   /** {@code ACL_UINT16}. */
-  UINT16(2, cann_h.ACL_UINT16(), cann_h.HCCL_DATA_TYPE_UINT16()),
+  UINT16(2, 7, 8),
   /** {@code ACL_UINT32}. */
-  UINT32(4, cann_h.ACL_UINT32(), cann_h.HCCL_DATA_TYPE_UINT32()),
+  UINT32(4, 8, 9),
   /** {@code ACL_INT64}. */
-  INT64(8, cann_h.ACL_INT64(), cann_h.HCCL_DATA_TYPE_INT64()),
+  INT64(8, 9, 5),
   /** {@code ACL_UINT64}. */
-  UINT64(8, cann_h.ACL_UINT64(), cann_h.HCCL_DATA_TYPE_UINT64()),
+  UINT64(8, 10, 6),
   /** IEEE double precision, {@code ACL_DOUBLE}. */
-  DOUBLE(8, cann_h.ACL_DOUBLE(), cann_h.HCCL_DATA_TYPE_FP64()),
+  DOUBLE(8, 11, 10),
   /** One byte, 0 or 1, {@code ACL_BOOL}; HCCL has no such type. */
-  BOOL(1, cann_h.ACL_BOOL(), -1);
+  BOOL(1, 12, -1);
 
   private final int byteSize;
   private final int aclCode;

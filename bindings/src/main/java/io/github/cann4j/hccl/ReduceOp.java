@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.hccl;
 
-import io.github.cann4j.internal.ffi.cann_h;
-
 /** How a reduction combines elements ({@code HcclReduceOp}). */
 public enum ReduceOp {
   /** Sum. */
-  SUM(cann_h.HCCL_REDUCE_SUM()),
+  SUM(0),
   /** Product. */
-  PROD(cann_h.HCCL_REDUCE_PROD()),
+  PROD(1),
   /** Maximum. */
-  MAX(cann_h.HCCL_REDUCE_MAX()),
+  MAX(2),
   /** Minimum. */
-  MIN(cann_h.HCCL_REDUCE_MIN());
+  MIN(3);
 
   private final int code;
 

@@ -11,6 +11,7 @@ import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.TensorOps;
 import io.github.cann4j.aclnn.Workspace;
 import io.github.cann4j.hccl.Communicator;
+import io.github.cann4j.hccl.ReduceOp;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.InvocationTargetException;
 import java.net.MalformedURLException;
@@ -58,6 +59,7 @@ public final class LoaderProbe {
     if (!Cann.isAvailable()) {
       Throwable first = Cann.unavailabilityCause();
       System.out.println("UNAVAILABLE " + first.getMessage());
+      System.out.println("TYPES " + DataType.BF16.byteSize() + " " + ReduceOp.SUM.code());
       try {
         Device.open(0);
         System.out.println("NOT REFUSED");

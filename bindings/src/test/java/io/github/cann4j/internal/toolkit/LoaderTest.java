@@ -160,7 +160,10 @@ class LoaderTest {
 
   @Test
   void missingNativeAccessNamesTheExactFlag() throws Exception {
-    assertRefused(child().withoutNativeAccess().run(), "--enable-native-access=ALL-UNNAMED");
+    assertRefused(
+        child().withoutNativeAccess().run(),
+        "--enable-native-access=ALL-UNNAMED",
+        "TYPES 2 0");
     assertRefused(
         child().asModules().withoutNativeAccess().run(),
         "--enable-native-access=io.github.cann4j.bindings");
