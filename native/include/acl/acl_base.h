@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #define ACL_FUNC_VISIBILITY __attribute__((visibility("default")))
+// Marks the declaration of a function that CANN 8.1 does not have; the build reads it.
+#define CANN_AFTER_8_1
 
 #ifdef __cplusplus
 extern "C" {
