@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-// out = max(self, other)
+// out = max(self, other); NaN where one of them is
 ACLNN_API aclnnStatus aclnnMaximumGetWorkspaceSize(const aclTensor *self, const aclTensor *other,
     aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor);
 ACLNN_API aclnnStatus aclnnMaximum(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor,
