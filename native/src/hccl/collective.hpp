@@ -15,11 +15,15 @@ namespace cann4j::hccl {
 
 // A range of device memory.
 struct Buffer {
-  const void* device = nullptr;
+  const void* device = nullptr;  // as its owner addresses it
   size_t bytes = 0;
+  char* mapped = nullptr;  // if the owner is another process: where its memory is mapped here,
+  bool isFreed = false;    // and whether it says that it has freed the buffer
 
-  char* host() const { return static_cast<char*>(toHost(device)); }
-  bool isLive() const { return bytes == 0 || isDeviceRange(device, bytes); }
+  char* host() const { return mapped != nullptr ? mapped : static_cast<char*>(toHost(device)); }
+  bool isLive() const {
+    return bytes == 0 || (mapped != nullptr ? !isFreed : isDeviceRange(device, bytes));
+  }
 };
 
 // Where in a buffer the block for or from each rank lies, in elements; only of AlltoAllV.

@@ -48,7 +48,7 @@ HcclResult Communicator::submit(const char* function, std::vector<Posted> posts,
   if (result != HCCL_SUCCESS) {
     return result;
   }
-  auto waiter = std::make_shared<Waiter>(group_, rank_, static_cast<uint32_t>(posts.size()));
+  auto waiter = std::make_shared<TaskWaiter>(group_, rank_, static_cast<uint32_t>(posts.size()));
   for (Posted& posted : posts) {
     posted.call.rank = rank_;
     auto& next = isSend(posted.call) ? nextSend_ : nextReceive_;
@@ -70,11 +70,13 @@ HcclResult Communicator::submit(const char* function, Arrival arrival, Stream& s
     return result;
   }
   arrival.call.rank = rank_;
-  arrival.waiter = std::make_shared<Waiter>(group_, rank_, 1);
+  auto waiter = std::make_shared<TaskWaiter>(group_, rank_, 1);
+  arrival.waiter = waiter;
   uint64_t sequence = nextCollective_++;
   stream.submit(
-      [group = group_, sequence, arrival = std::move(arrival)](Stream::Done done) mutable {
-        arrival.waiter->start(std::move(done));
+      [group = group_, sequence, waiter, arrival = std::move(arrival)](Stream::Done done) mutable {
+        waiter->start(std::move(done));
+        waiter.reset();
         group->arrive(sequence, std::move(arrival));
       });
   return HCCL_SUCCESS;

@@ -1,112 +1,166 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hccl/formation.hpp"
 
-#include <algorithm>
+#include <condition_variable>
 #include <utility>
 
 #include "runtime/error.hpp"
 
 namespace cann4j::hccl {
 
-std::shared_ptr<Group> makeGroup(std::string name, std::vector<int> devices, Settings settings) {
-  auto group = std::make_shared<Group>(std::move(name), std::move(devices), std::move(settings));
+std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
+                                      Settings settings) {
+  auto group =
+      std::make_shared<LocalGroup>(std::move(name), std::move(devices), std::move(settings));
   Watchdog::instance().watch(group);
   return group;
 }
 
-HcclResult Formation::join(const char* function, const Candidate& candidate,
-                           std::shared_ptr<Group>* group) {
-  std::unique_lock lock(mutex_);
-  const auto isDecided = [this] { return group_ != nullptr || failure_ != HCCL_SUCCESS; };
-  if (isDecided()) {
-    return fail(
-        HCCL_E_PARA, "%s: rank %u came when the communicator %s", function, candidate.rank,
-        group_ != nullptr ? "was complete" : ("had been given up: " + failureWords_).c_str());
+HcclResult LocalFormation::join(const char* function, const Candidate& candidate,
+                                std::shared_ptr<Group>* group) {
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable came;
+    std::optional<Outcome> outcome;
+  };
+  auto answer = std::make_shared<Answer>();
+  enter(candidate, [answer](const Outcome& outcome) {
+    std::lock_guard lock(answer->mutex);
+    answer->outcome = outcome;
+    answer->came.notify_one();
+  });
+  std::unique_lock lock(answer->mutex);
+  const auto hasCome = [&answer] { return answer->outcome.has_value(); };
+  if (!answer->came.wait_for(lock, candidate.settings.connectTimeout, hasCome)) {
+    lock.unlock();
+    giveUpWaiting(candidate);
+    lock.lock();
+    answer->came.wait(lock, hasCome);
   }
-  std::string words = contradiction(candidate);
-  if (!words.empty()) {
-    giveUp(HCCL_E_PARA, std::move(words));
-  } else {
-    candidates_.resize(candidate.size);
-    candidates_[candidate.rank] = candidate;
-    if (++present_ == candidate.size) {
-      complete();
-    } else if (!changed_.wait_for(lock, candidate.settings.connectTimeout, isDecided)) {
-      giveUp(HCCL_E_TIMEOUT, missingRanks() + " did not come within " +
-                                 std::to_string(candidate.settings.connectTimeout.count()) +
-                                 " ms (" + candidate.settings.connectTimeoutVariable +
-                                 "); every rank must call from a thread of its own");
-    }
+  if (answer->outcome->group == nullptr) {
+    return fail(answer->outcome->failure, "%s: rank %u of %u on device %d: %s", function,
+                candidate.rank, candidate.size, candidate.device, answer->outcome->words.c_str());
   }
-  if (failure_ != HCCL_SUCCESS) {
-    return fail(failure_, "%s: rank %u of %u on device %d: %s", function, candidate.rank,
-                candidate.size, candidate.device, failureWords_.c_str());
-  }
-  *group = group_;
+  *group = answer->outcome->group;
   return HCCL_SUCCESS;
 }
 
-void Formation::abandon(const std::string& words) {
-  std::lock_guard lock(mutex_);
-  if (group_ == nullptr && failure_ == HCCL_SUCCESS) {
-    giveUp(HCCL_E_PARA, words);
+void LocalFormation::enter(const Candidate& candidate, Decided decided) {
+  std::unique_lock lock(mutex_);
+  if (isDecided()) {
+    Outcome late;
+    late.failure = HCCL_E_PARA;
+    late.words = outcome_.group != nullptr
+                     ? "it came when the communicator was complete"
+                     : "it came when the communicator had been given up: " + outcome_.words;
+    lock.unlock();
+    decided(late);
+    return;
+  }
+  std::string words = contradiction(candidate);
+  if (!words.empty()) {
+    outcome_.failure = HCCL_E_PARA;
+    outcome_.words = std::move(words);
+    const Outcome outcome = outcome_;
+    lock.unlock();
+    decided(outcome);
+    tellAll();
+    return;
+  }
+  ranks_.resize(candidate.size);
+  ranks_[candidate.rank] = {candidate, std::move(decided)};
+  if (++present_ == candidate.size) {
+    complete();
+    lock.unlock();
+    tellAll();
   }
 }
 
-std::string Formation::contradiction(const Candidate& candidate) const {
-  for (const std::optional<Candidate>& other : candidates_) {
-    if (!other.has_value()) {
+void LocalFormation::giveUpWaiting(const Candidate& candidate) {
+  std::string words;
+  {
+    std::lock_guard lock(mutex_);
+    if (isDecided()) {
+      return;
+    }
+    words = missingRanks() + " did not come within " +
+            std::to_string(candidate.settings.connectTimeout.count()) + " ms (" +
+            candidate.settings.connectTimeoutVariable +
+            "); every rank must call from a thread of its own";
+  }
+  abandon(HCCL_E_TIMEOUT, std::move(words));
+}
+
+void LocalFormation::abandon(HcclResult failure, std::string words) {
+  {
+    std::lock_guard lock(mutex_);
+    if (isDecided()) {
+      return;
+    }
+    outcome_.failure = failure;
+    outcome_.words = std::move(words);
+  }
+  tellAll();
+}
+
+// Once the outcome is decided, the ranks change no more.
+void LocalFormation::tellAll() {
+  for (std::optional<Present>& present : ranks_) {
+    if (present.has_value()) {
+      Decided decided = std::move(present->decided);
+      decided(outcome_);
+    }
+  }
+}
+
+std::string LocalFormation::contradiction(const Candidate& candidate) const {
+  for (const std::optional<Present>& present : ranks_) {
+    if (!present.has_value()) {
       continue;
     }
-    const std::string pair = "rank " + std::to_string(other->rank) + " (device " +
-                             std::to_string(other->device) + ") and rank " +
+    const Candidate& other = present->candidate;
+    const std::string pair = "rank " + std::to_string(other.rank) + " (device " +
+                             std::to_string(other.device) + ") and rank " +
                              std::to_string(candidate.rank) + " (device " +
                              std::to_string(candidate.device) + ") ";
-    if (other->size != candidate.size) {
-      return pair + "disagree on the number of ranks: " + std::to_string(other->size) + " and " +
+    if (other.size != candidate.size) {
+      return pair + "disagree on the number of ranks: " + std::to_string(other.size) + " and " +
              std::to_string(candidate.size);
     }
-    if (other->rank == candidate.rank) {
+    if (other.rank == candidate.rank) {
       return pair + "are the same rank; every rank may come once";
     }
-    if (other->device == candidate.device) {
+    if (other.device == candidate.device) {
       return pair + "are on the same device; every rank needs a device of its own";
     }
-    if (!other->settings.agrees(candidate.settings)) {
-      return pair + "disagree on the configuration: " + other->settings.describe() + "; and " +
+    if (!other.settings.agrees(candidate.settings)) {
+      return pair + "disagree on the configuration: " + other.settings.describe() + "; and " +
              candidate.settings.describe();
     }
   }
   return {};
 }
 
-std::string Formation::missingRanks() const {
+std::string LocalFormation::missingRanks() const {
   std::string words;
   uint32_t missing = 0;
-  for (uint32_t rank = 0; rank < candidates_.size(); ++rank) {
-    if (!candidates_[rank].has_value()) {
+  for (uint32_t rank = 0; rank < ranks_.size(); ++rank) {
+    if (!ranks_[rank].has_value()) {
       words += (words.empty() ? "" : ", ") + std::to_string(rank);
       ++missing;
     }
   }
-  return (missing == 1 ? "rank " : "ranks ") + words + " of " + std::to_string(candidates_.size());
+  return (missing == 1 ? "rank " : "ranks ") + words + " of " + std::to_string(ranks_.size());
 }
 
-void Formation::complete() {
+void LocalFormation::complete() {
   std::vector<int> devices;
-  for (const std::optional<Candidate>& candidate : candidates_) {
-    devices.push_back(candidate->device);
+  for (const std::optional<Present>& present : ranks_) {
+    devices.push_back(present->candidate.device);
   }
-  const Settings& settings = candidates_.front()->settings;
-  group_ =
+  const Settings& settings = ranks_.front()->candidate.settings;
+  outcome_.group =
       makeGroup(settings.name.empty() ? defaultName_ : settings.name, std::move(devices), settings);
-  changed_.notify_all();
-}
-
-void Formation::giveUp(HcclResult result, std::string words) {
-  failure_ = result;
-  failureWords_ = std::move(words);
-  changed_.notify_all();
 }
 
 }  // namespace cann4j::hccl

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "hccl/group.hpp"
+#include "hccl/local_group.hpp"
 
 namespace cann4j::hccl {
 
@@ -26,32 +26,62 @@ struct Candidate {
 // return the same result.
 class Formation {
  public:
+  Formation() = default;
+  Formation(const Formation&) = delete;
+  Formation& operator=(const Formation&) = delete;
+  virtual ~Formation() = default;
+
+  virtual HcclResult join(const char* function, const Candidate& candidate,
+                          std::shared_ptr<Group>* group) = 0;
+};
+
+// What came of a formation: a group, or else a failure and its words.
+struct Outcome {
+  std::shared_ptr<LocalGroup> group;
+  HcclResult failure = HCCL_SUCCESS;
+  std::string words;
+};
+
+// The place itself, in the process where the communicator's operations will meet.
+class LocalFormation : public Formation {
+ public:
+  using Decided = std::function<void(const Outcome&)>;
+
   // The name of the communicator if its ranks do not choose one.
-  explicit Formation(std::string defaultName) : defaultName_(std::move(defaultName)) {}
+  explicit LocalFormation(std::string defaultName) : defaultName_(std::move(defaultName)) {}
 
-  HcclResult join(const char* function, const Candidate& candidate, std::shared_ptr<Group>* group);
+  HcclResult join(const char* function, const Candidate& candidate,
+                  std::shared_ptr<Group>* group) override;
 
+  // Does not block. `decided` is called once, now or later, from any thread, without locks.
+  void enter(const Candidate& candidate, Decided decided);
+  // The candidate has waited for as long as it may.
+  void giveUpWaiting(const Candidate& candidate);
   // Ends the formation for all who wait.
-  void abandon(const std::string& words);
+  void abandon(HcclResult failure, std::string words);
 
  private:
+  struct Present {
+    Candidate candidate;
+    Decided decided;
+  };
+
+  bool isDecided() const { return outcome_.group != nullptr || outcome_.failure != HCCL_SUCCESS; }
   std::string contradiction(const Candidate& candidate) const;
   std::string missingRanks() const;
   void complete();
-  void giveUp(HcclResult result, std::string words);
+  void tellAll();
 
   const std::string defaultName_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::optional<Candidate>> candidates_;
+  std::vector<std::optional<Present>> ranks_;
   uint32_t present_ = 0;
-  std::shared_ptr<Group> group_;
-  HcclResult failure_ = HCCL_SUCCESS;
-  std::string failureWords_;
+  Outcome outcome_;
 };
 
 // Makes the group of a communicator whose ranks are all known.
-std::shared_ptr<Group> makeGroup(std::string name, std::vector<int> devices, Settings settings);
+std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
+                                      Settings settings);
 
 // Unique on this host.
 std::string newWorldName();
@@ -63,9 +93,10 @@ std::shared_ptr<Formation> findFormation(const char* function, const HcclRootInf
                                          HcclResult* result);
 
 // The formation of a sub-communicator; ranks with the same parent, id and rank list meet.
-std::shared_ptr<Formation> findSubFormation(const char* function, const Group& parent,
-                                            uint64_t subCommId, const std::vector<uint32_t>& ranks,
-                                            HcclResult* result);
+std::shared_ptr<LocalFormation> findSubFormation(const char* function, const LocalGroup& parent,
+                                                 uint64_t subCommId,
+                                                 const std::vector<uint32_t>& ranks,
+                                                 HcclResult* result);
 
 // Nobody else shall find this formation: it is complete or given up.
 void retire(const std::shared_ptr<Formation>& formation);

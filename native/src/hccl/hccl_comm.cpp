@@ -212,7 +212,7 @@ HcclResult createSub(const char* function, HcclComm* comm, uint32_t rankNum,
     return result;
   }
   std::shared_ptr<Formation> formation =
-      findSubFormation(function, *parent->group(), subCommId, ranks, &result);
+      parent->group()->subFormation(function, subCommId, ranks, &result);
   return formation == nullptr ? result
                               : enter(function, formation, candidate, Origin::kSub, subComm);
 }

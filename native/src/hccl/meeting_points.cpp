@@ -27,17 +27,17 @@ static_assert(sizeof(RootInfoContent) <= HCCL_ROOT_INFO_BYTES);
 constexpr char kMagic[16] = "cann4j-hccl-1";
 
 struct SubFormation {
-  const Group* parent;
+  const LocalGroup* parent;
   uint64_t subCommId;
   std::vector<uint32_t> ranks;
-  std::shared_ptr<Formation> formation;
+  std::shared_ptr<LocalFormation> formation;
 };
 
 struct MeetingPoints {
   std::mutex mutex;
   uint64_t processKey[2];
   uint64_t lastRootInfo = 0;
-  std::map<uint64_t, std::shared_ptr<Formation>> rootInfos;  // not yet used up
+  std::map<uint64_t, std::shared_ptr<LocalFormation>> rootInfos;  // not yet used up
   std::vector<SubFormation> subFormations;
 
   MeetingPoints() {
@@ -81,7 +81,7 @@ void createRootInfo(HcclRootInfo* rootInfo) {
     std::lock_guard lock(points.mutex);
     content.number = ++points.lastRootInfo;
     std::copy(std::begin(points.processKey), std::end(points.processKey), content.processKey);
-    points.rootInfos.emplace(content.number, std::make_shared<Formation>(newWorldName()));
+    points.rootInfos.emplace(content.number, std::make_shared<LocalFormation>(newWorldName()));
   }
   std::memset(rootInfo, 0, sizeof *rootInfo);
   std::memcpy(rootInfo->internal, &content, sizeof content);
@@ -119,9 +119,10 @@ std::shared_ptr<Formation> findFormation(const char* function, const HcclRootInf
   return found->second;
 }
 
-std::shared_ptr<Formation> findSubFormation(const char* function, const Group& parent,
-                                            uint64_t subCommId, const std::vector<uint32_t>& ranks,
-                                            HcclResult* result) {
+std::shared_ptr<LocalFormation> findSubFormation(const char* function, const LocalGroup& parent,
+                                                 uint64_t subCommId,
+                                                 const std::vector<uint32_t>& ranks,
+                                                 HcclResult* result) {
   MeetingPoints& points = MeetingPoints::instance();
   std::lock_guard lock(points.mutex);
   for (const SubFormation& sub : points.subFormations) {
@@ -138,13 +139,13 @@ std::shared_ptr<Formation> findSubFormation(const char* function, const Group& p
       std::string words = "ranks disagree on the members of sub-communicator " +
                           std::to_string(subCommId) + ": " + listOf(sub.ranks) + " and " +
                           listOf(ranks);
-      sub.formation->abandon(words);
+      sub.formation->abandon(HCCL_E_PARA, words);
       *result = fail(HCCL_E_PARA, "%s: %s", function, words.c_str());
       return nullptr;
     }
   }
   points.subFormations.push_back(
-      {&parent, subCommId, ranks, std::make_shared<Formation>(subName(parent, subCommId))});
+      {&parent, subCommId, ranks, std::make_shared<LocalFormation>(subName(parent, subCommId))});
   return points.subFormations.back().formation;
 }
 

@@ -8,20 +8,20 @@
 
 namespace cann4j::hccl {
 
-Waiter::Waiter(std::shared_ptr<Group> group, uint32_t rank, uint32_t parts)
+TaskWaiter::TaskWaiter(std::shared_ptr<Group> group, uint32_t rank, uint32_t parts)
     : group_(std::move(group)), rank_(rank), parts_(parts) {
   group_->addInFlight(rank_);
 }
 
-Waiter::~Waiter() {
+TaskWaiter::~TaskWaiter() {
   if (group_ != nullptr) {
     group_->removeInFlight(rank_);
   }
 }
 
-void Waiter::start(Stream::Done done) { done_ = std::move(done); }
+void TaskWaiter::start(Stream::Done done) { done_ = std::move(done); }
 
-void Waiter::finish(const std::string* failure) {
+void TaskWaiter::finish(const std::string* failure) {
   if (failure != nullptr) {
     failure_ = failure;
   }

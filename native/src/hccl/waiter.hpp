@@ -12,20 +12,29 @@ namespace cann4j::hccl {
 
 class Group;
 
-// One stream task that communicates: it ends when its last part did, and counts as in flight from
-// its submission on, also if its stream never gets to it.
+// Who has to learn that a part of a task has ended.
 class Waiter {
  public:
-  Waiter(std::shared_ptr<Group> group, uint32_t rank, uint32_t parts);
+  Waiter() = default;
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
-  ~Waiter();
+  virtual ~Waiter() = default;
+
+  // One part has ended; `failure`, owned by the group, says why it could not be carried out, null
+  // if it was. Not to be called with the group locked.
+  virtual void finish(const std::string* failure) = 0;
+};
+
+// One stream task that communicates: it ends when its last part did, and counts as in flight from
+// its submission on, also if its stream never gets to it.
+class TaskWaiter : public Waiter {
+ public:
+  TaskWaiter(std::shared_ptr<Group> group, uint32_t rank, uint32_t parts);
+  ~TaskWaiter() override;
 
   // The stream has reached the task.
   void start(Stream::Done done);
-  // One part has ended; `failure`, owned by the group, says why it could not be carried out, null
-  // if it was. Not to be called with the group locked.
-  void finish(const std::string* failure);
+  void finish(const std::string* failure) override;
 
  private:
   std::shared_ptr<Group> group_;  // until the task ended

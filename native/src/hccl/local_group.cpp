@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hccl/group.hpp"
+#include "hccl/local_group.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <utility>
 
 #include "hccl/copy.hpp"
+#include "hccl/formation.hpp"
 
 namespace cann4j::hccl {
 namespace {
@@ -14,18 +15,15 @@ std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
 
 }  // namespace
 
-Group::Group(std::string name, std::vector<int> devices, Settings settings)
-    : name_(std::move(name)),
-      devices_(std::move(devices)),
-      settings_(std::move(settings)),
-      members_(devices_.size()) {}
+LocalGroup::LocalGroup(std::string name, std::vector<int> devices, Settings settings)
+    : Group(std::move(name), std::move(devices), std::move(settings)), members_(size()) {}
 
-Clock::time_point Group::deadline() const {
-  return settings_.execTimeout == Settings::kNoLimit ? Clock::time_point::max()
-                                                     : Clock::now() + settings_.execTimeout;
+Clock::time_point LocalGroup::deadline() const {
+  return settings().execTimeout == Settings::kNoLimit ? Clock::time_point::max()
+                                                     : Clock::now() + settings().execTimeout;
 }
 
-void Group::post(std::vector<Posted> posts) {
+void LocalGroup::post(std::vector<Posted> posts) {
   std::vector<Pair> pairs;
   Waiters ended;
   Clock::time_point due = deadline();
@@ -72,7 +70,7 @@ void Group::post(std::vector<Posted> posts) {
   finishAll(ended);
 }
 
-void Group::carry(std::vector<Pair> pairs) {
+void LocalGroup::carry(std::vector<Pair> pairs) {
   if (pairs.empty()) {
     return;
   }
@@ -98,7 +96,7 @@ void Group::carry(std::vector<Pair> pairs) {
   }
 }
 
-void Group::arrive(uint64_t sequence, Arrival arrival) {
+void LocalGroup::arrive(uint64_t sequence, Arrival arrival) {
   std::vector<Arrival> complete;
   Waiters ended;
   Clock::time_point due = deadline();
@@ -139,7 +137,7 @@ void Group::arrive(uint64_t sequence, Arrival arrival) {
   }
 }
 
-void Group::carry(std::vector<Arrival> arrivals) {
+void LocalGroup::carry(std::vector<Arrival> arrivals) {
   std::string freed;
   for (const Arrival& arrival : arrivals) {
     for (const Buffer* buffer : {&arrival.send, &arrival.receive}) {
@@ -159,7 +157,7 @@ void Group::carry(std::vector<Arrival> arrivals) {
   }
 }
 
-void Group::leave(uint32_t rank) {
+void LocalGroup::leave(uint32_t rank) {
   Waiters ended;
   {
     std::lock_guard lock(mutex_);
@@ -189,7 +187,7 @@ void Group::leave(uint32_t rank) {
   finishAll(ended);
 }
 
-Clock::time_point Group::expire(Clock::time_point now) {
+Clock::time_point LocalGroup::expire(Clock::time_point now) {
   Clock::time_point next = Clock::time_point::max();
   Waiters ended;
   {
@@ -220,7 +218,13 @@ Clock::time_point Group::expire(Clock::time_point now) {
   return next;
 }
 
-Group::Waiters Group::failLocked(std::string words) {
+std::shared_ptr<Formation> LocalGroup::subFormation(const char* function, uint64_t subCommId,
+                                                    const std::vector<uint32_t>& ranks,
+                                                    HcclResult* result) {
+  return findSubFormation(function, *this, subCommId, ranks, result);
+}
+
+LocalGroup::Waiters LocalGroup::failLocked(std::string words) {
   Waiters ended;
   for (auto& [key, end] : waitingEnds_) {
     ended.push_back(std::move(end.posted.waiter));
@@ -234,14 +238,11 @@ Group::Waiters Group::failLocked(std::string words) {
   }
   waitingEnds_.clear();
   meetings_.clear();
-  if (failed_.load() == nullptr) {
-    failure_ = std::move(words);
-    failed_ = &failure_;
-  }
+  setFailure(std::move(words));
   return ended;
 }
 
-void Group::failNow(std::string words) {
+void LocalGroup::failNow(std::string words) {
   Waiters ended;
   {
     std::lock_guard lock(mutex_);
@@ -250,13 +251,13 @@ void Group::failNow(std::string words) {
   finishAll(ended);
 }
 
-void Group::finishAll(const Waiters& waiters) const {
+void LocalGroup::finishAll(const Waiters& waiters) const {
   for (const std::shared_ptr<Waiter>& waiter : waiters) {
     waiter->finish(failure());
   }
 }
 
-std::string Group::disagreement(uint64_t sequence, const Meeting& meeting,
+std::string LocalGroup::disagreement(uint64_t sequence, const Meeting& meeting,
                                 const Arrival& late) const {
   for (const Arrival& early : meeting.arrivals) {
     if (early.waiter == nullptr) {
@@ -271,12 +272,12 @@ std::string Group::disagreement(uint64_t sequence, const Meeting& meeting,
   return {};
 }
 
-std::string Group::timeoutAdvice() const {
-  return " was not complete after " + std::to_string(settings_.execTimeout.count()) + " ms (" +
-         settings_.execTimeoutVariable + "): ";
+std::string LocalGroup::timeoutAdvice() const {
+  return " was not complete after " + std::to_string(settings().execTimeout.count()) + " ms (" +
+         settings().execTimeoutVariable + "): ";
 }
 
-std::string Group::missedRanks(const Meeting& meeting) const {
+std::string LocalGroup::missedRanks(const Meeting& meeting) const {
   std::string words;
   for (uint32_t rank = 0; rank < size(); ++rank) {
     if (meeting.arrivals[rank].waiter == nullptr) {
@@ -286,7 +287,7 @@ std::string Group::missedRanks(const Meeting& meeting) const {
   return words;
 }
 
-std::string Group::missedPeer(const Call& call) const {
+std::string LocalGroup::missedPeer(const Call& call) const {
   if (isSend(call)) {
     for (const auto& [key, end] : waitingEnds_) {
       const Call& other = end.posted.call;
@@ -300,7 +301,7 @@ std::string Group::missedPeer(const Call& call) const {
   return rankWord(call.peer) + " is missing, " + whereabouts(call.peer);
 }
 
-const Call* Group::waitingCall(uint32_t rank, uint32_t* waiting) const {
+const Call* LocalGroup::waitingCall(uint32_t rank, uint32_t* waiting) const {
   const Call* found = nullptr;
   for (const auto& [key, end] : waitingEnds_) {
     if (end.posted.call.rank == rank) {
@@ -317,7 +318,7 @@ const Call* Group::waitingCall(uint32_t rank, uint32_t* waiting) const {
   return found;
 }
 
-std::string Group::whereabouts(uint32_t rank) const {
+std::string LocalGroup::whereabouts(uint32_t rank) const {
   if (members_[rank].left) {
     return "it has destroyed its communicator";
   }
@@ -325,7 +326,7 @@ std::string Group::whereabouts(uint32_t rank) const {
   if (const Call* call = waitingCall(rank, &waiting)) {
     return "it waits in " + describe(*call);
   }
-  uint32_t submitted = members_[rank].inFlight.load();
+  uint32_t submitted = inFlight(rank);
   if (submitted > 0) {
     return "its streams have not reached its " + std::to_string(submitted) +
            " submitted operation(s)";
@@ -333,7 +334,7 @@ std::string Group::whereabouts(uint32_t rank) const {
   return "it has made no such call";
 }
 
-std::string Group::freedBuffer(const Call& call, const Buffer& buffer) const {
+std::string LocalGroup::freedBuffer(const Call& call, const Buffer& buffer) const {
   char address[2 + 2 * sizeof(void*) + 1];
   std::snprintf(address, sizeof address, "%p", buffer.device);
   return rankWord(call.rank) + " freed the " + std::to_string(buffer.bytes) + " bytes at " +
