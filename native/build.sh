@@ -21,7 +21,7 @@ build)
   root=target/jar/META-INF/cann4j/$3
   rm -rf target/jar
   mkdir -p "$root/lib64"
-  cp -r target/home/include "$root/include"
+  cp -r target/home/include target/home/set_env.sh "$root/"
   cp target/home/lib64/libcann4j_cpu.so "$root/lib64/"
   sha256=$(sha256sum "$root/lib64/libcann4j_cpu.so" | cut -d ' ' -f 1)
   printf 'version=%s\nsha256=%s\n' "$2" "$sha256" >"$root/toolkit.properties"
