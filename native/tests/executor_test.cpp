@@ -112,7 +112,7 @@ TEST(phaseOneChecksItsPointers) {
   uint64_t size = 0;
   aclOpExecutor* executor = nullptr;
   CHECK_FAILS(aclnnInplaceAddGetWorkspaceSize(nullptr, tensor, one, &size, &executor),
-              ACLNN_ERR_PARAM_NULLPTR, "self is NULL");
+              ACLNN_ERR_PARAM_NULLPTR, "selfRef is NULL");
   CHECK_FAILS(aclnnInplaceAddGetWorkspaceSize(tensor, tensor, nullptr, &size, &executor),
               ACLNN_ERR_PARAM_NULLPTR, "alpha");
   CHECK_FAILS(aclnnInplaceAddGetWorkspaceSize(tensor, tensor, one, nullptr, &executor),
@@ -143,9 +143,9 @@ TEST(workspaces) {
   const auto make = [&] {
     Prepared p;
     CHECK_OK(cann4j::makeExecutor(
-        "op", 256,
-        [&seen](void* host) {
-          seen = static_cast<uint8_t*>(host);
+        "op", 256, {},
+        [&seen](const cann4j::Binding& memory) {
+          seen = static_cast<uint8_t*>(memory.workspace());
           seen[255] = 9;
           return ACL_SUCCESS;
         },

@@ -114,7 +114,7 @@ ACL_FUNC_VISIBILITY aclnnStatus aclGetRawTensorAddr(const aclTensor *tensor, voi
 ACL_FUNC_VISIBILITY aclnnStatus aclSetAclOpExecutorRepeatable(aclOpExecutor *executor);
 ACL_FUNC_VISIBILITY aclnnStatus aclDestroyAclOpExecutor(aclOpExecutor *executor);
 
-// Change the address of a tensor argument for later runs of phase 2. Arguments are counted from 0 in
+// Change the address of a tensor argument for later runs of phase 2. Arguments count from 0 in
 // the order of phase 1, NULL ones too: the inputs, the outputs, or both together. One that is
 // updated in place is an input and an output. A list is one argument; relativeIndex is the place in
 // it.

@@ -2,15 +2,14 @@
 #include "executor.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <memory>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
 #include <utility>
 
-#include "live_objects.hpp"
+#include "objects.hpp"
 #include "runtime/context.hpp"
 #include "runtime/error.hpp"
-#include "runtime/json.hpp"
-#include "runtime/memory.hpp"
 #include "runtime/options.hpp"
 #include "tensor.hpp"
 
@@ -21,12 +20,7 @@ namespace {
 
 constexpr uintptr_t kViewAlignment = 32;
 
-LiveObjects<aclOpExecutor>& executors() {
-  static auto& instance = *new LiveObjects<aclOpExecutor>;
-  return instance;
-}
-
-aclnnStatus checkSpan(const char* op, const DeviceSpan& span, int device) {
+aclnnStatus checkMemory(const char* op, const DeviceSpan& span, int device) {
   if (span.bytes == 0) {
     return ACLNN_SUCCESS;
   }
@@ -52,6 +46,24 @@ aclnnStatus checkSpan(const char* op, const DeviceSpan& span, int device) {
   return ACLNN_SUCCESS;
 }
 
+aclnnStatus checkTensorKept(const char* op, const DeviceSpan& span) {
+  if (span.tensor == nullptr) {
+    return ACLNN_SUCCESS;
+  }
+  if (!isLiveTensor(span.tensor)) {
+    return fail(ACLNN_ERR_PARAM_INVALID,
+                "%s: the tensor %p of %s was destroyed between the two phases", op,
+                static_cast<const void*>(span.tensor), span.name);
+  }
+  if (span.tensor->version != span.version) {
+    return fail(ACLNN_ERR_PARAM_INVALID,
+                "%s: aclSetRawTensorAddr or aclInitTensor changed the tensor %p of %s, now at %p, "
+                "between the two phases",
+                op, static_cast<const void*>(span.tensor), span.name, span.tensor->data);
+  }
+  return ACLNN_SUCCESS;
+}
+
 aclnnStatus checkWorkspace(const char* op, void* workspace, uint64_t given, uint64_t needed,
                            int device) {
   if (workspace == nullptr && (needed > 0 || given > 0)) {
@@ -62,14 +74,43 @@ aclnnStatus checkWorkspace(const char* op, void* workspace, uint64_t given, uint
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: the workspace has %llu bytes, %llu are needed", op,
                 static_cast<unsigned long long>(given), static_cast<unsigned long long>(needed));
   }
-  return checkSpan(op, {"workspace", workspace, needed, workspace}, device);
+  DeviceSpan span{};
+  span.name = "workspace";
+  span.begin = span.origin = workspace;
+  span.bytes = needed;
+  return checkMemory(op, span, device);
 }
 
-}  // namespace
+// Before the kernel touches memory: what phase 2 found there may be freed by now.
+aclError runKernel(const std::string& op, const Kernel& kernel, const Binding& binding,
+                   const DeviceSpan& workspace) {
+  const auto isGone = [](const DeviceSpan& span) {
+    return span.bytes > 0 && !isDeviceRange(span.begin, span.bytes);
+  };
+  const auto gone = std::find_if(binding.spans().begin(), binding.spans().end(), isGone);
+  const DeviceSpan* freed = gone != binding.spans().end() ? &*gone
+                            : isGone(workspace)           ? &workspace
+                                                          : nullptr;
+  return freed == nullptr
+             ? kernel(binding)
+             : fail(ACL_ERROR_RT_AICORE_EXCEPTION,
+                    "%s: %s, %zu bytes from %p, was freed before the operator ran", op.c_str(),
+                    freed->name, freed->bytes, freed->begin);
+}
 
-DeviceSpan spanOf(const char* name, const aclTensor* tensor) {
-  if (tensor == nullptr || tensor->elements() == 0) {
-    return {name, nullptr, 0, nullptr};
+DeviceSpan spanOf(const char* name, Use use, const aclTensor* tensor) {
+  DeviceSpan span{};
+  span.name = name;
+  span.use = use;
+  if (tensor == nullptr) {
+    return span;
+  }
+  span.tensor = tensor;
+  span.version = tensor->version;
+  const uintptr_t origin = tensor->originAddress();
+  span.begin = span.origin = reinterpret_cast<const void*>(origin);
+  if (tensor->elements() == 0) {
+    return span;
   }
   // 128 bits, so that absurd strides give an absurd span, which no allocation holds.
   __int128 lowest = 0;
@@ -80,78 +121,115 @@ DeviceSpan spanOf(const char* name, const aclTensor* tensor) {
   }
   const __int128 itemSize = static_cast<__int128>(aclDataTypeSize(tensor->dataType));
   const __int128 bytes = (highest - lowest + 1) * itemSize;
-  const uintptr_t origin = tensor->originAddress();
-  const uintptr_t begin = origin + static_cast<uintptr_t>(lowest * itemSize);
-  return {name, reinterpret_cast<const void*>(begin),
-          bytes > PTRDIFF_MAX ? SIZE_MAX : static_cast<size_t>(bytes),
-          reinterpret_cast<const void*>(origin)};
+  span.begin = reinterpret_cast<const void*>(origin + static_cast<uintptr_t>(lowest * itemSize));
+  span.bytes = bytes > PTRDIFF_MAX ? SIZE_MAX : static_cast<size_t>(bytes);
+  return span;
+}
+
+}  // namespace
+
+DeviceSpan inputSpan(const char* name, const aclTensor* tensor) {
+  return spanOf(name, Use::kInput, tensor);
+}
+
+DeviceSpan outputSpan(const char* name, const aclTensor* tensor) {
+  return spanOf(name, Use::kOutput, tensor);
+}
+
+DeviceSpan inPlaceSpan(const char* name, const aclTensor* tensor) {
+  return spanOf(name, Use::kInPlace, tensor);
+}
+
+DeviceSpan untouched(DeviceSpan span) {
+  span.bytes = 0;
+  return span;
+}
+
+std::vector<DeviceSpan> inputSpans(const char* name, const aclTensorList* list) {
+  std::vector<DeviceSpan> spans;
+  for (const aclTensor* tensor : list->values) {
+    spans.push_back(inputSpan(name, tensor));
+    spans.back().place = static_cast<int64_t>(spans.size()) - 1;
+  }
+  return spans;
+}
+
+const DeviceSpan& Binding::span(const char* name) const {
+  for (const DeviceSpan& span : spans_) {
+    if (std::strcmp(span.name, name) == 0) {
+      return span;
+    }
+  }
+  throw std::logic_error(std::string("the operator has no tensor argument ") + name);
 }
 
 aclnnStatus makeExecutor(const char* op, uint64_t workspaceBytes, std::vector<DeviceSpan> spans,
-                         std::function<aclError(void* hostWorkspace)> kernel,
-                         uint64_t* workspaceSize, aclOpExecutor** executor) {
+                         Kernel kernel, uint64_t* workspaceSize, aclOpExecutor** executor) {
   if (workspaceSize == nullptr || executor == nullptr) {
     return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: %s is NULL", op,
                 workspaceSize == nullptr ? "workspaceSize" : "executor");
   }
-  auto made = std::make_unique<aclOpExecutor>();
-  made->op = op;
-  made->workspaceSize = workspaceBytes;
-  made->kernel = std::move(kernel);
-  made->spans = std::move(spans);
+  aclOpExecutor made;
+  made.op = op;
+  made.workspaceSize = workspaceBytes;
+  made.kernel = std::move(kernel);
+  made.spans = std::move(spans);
+  *executor = live<aclOpExecutor>().add(std::move(made));
   *workspaceSize = workspaceBytes;
-  *executor = executors().add(std::move(made));
   return ACLNN_SUCCESS;
 }
 
-aclnnStatus makeExecutor(const char* op, uint64_t workspaceBytes,
-                         std::function<aclError(void* hostWorkspace)> kernel,
-                         uint64_t* workspaceSize, aclOpExecutor** executor) {
-  return makeExecutor(op, workspaceBytes, std::vector<DeviceSpan>(), std::move(kernel),
-                      workspaceSize, executor);
-}
-
 static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t workspaceSize,
-                                 aclOpExecutor* executor, aclrtStream streamHandle) {
-  if (executor == nullptr) {
+                                 aclOpExecutor* handle, aclrtStream streamHandle) {
+  if (handle == nullptr) {
     return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: executor is NULL", op);
   }
-  if (!executors().contains(executor)) {
+  if (!live<aclOpExecutor>().contains(handle)) {
     return fail(ACLNN_ERR_PARAM_INVALID,
                 "%s: the executor %p was used already (only a repeatable one runs twice) or never "
                 "created",
-                op, static_cast<void*>(executor));
+                op, static_cast<void*>(handle));
   }
-  std::unique_ptr<aclOpExecutor> consumed;
-  if (!executor->repeatable) {
-    consumed = executors().take(executor);
-    if (consumed == nullptr) {
+  std::optional<aclOpExecutor> consumed;
+  if (!handle->repeatable) {
+    consumed = live<aclOpExecutor>().take(handle);
+    if (!consumed) {
       return fail(ACLNN_ERR_PARAM_INVALID, "%s: another thread uses the executor %p", op,
-                  static_cast<void*>(executor));
+                  static_cast<void*>(handle));
     }
   }
-  if (executor->op != op) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the executor is one of %s", op,
-                executor->op.c_str());
+  aclOpExecutor& executor = consumed ? *consumed : *handle;
+  if (executor.op != op) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the executor is one of %s", op, executor.op.c_str());
   }
   std::shared_ptr<Stream> stream;
   if (resolveStream(streamHandle, &stream) != ACL_SUCCESS) {
     return fail(ACLNN_ERR_RUNTIME_ERROR, "%s: the stream is of no use", op);
   }
   if (const aclnnStatus status = checkWorkspace(op, workspace, workspaceSize,
-                                                executor->workspaceSize, stream->device());
+                                                executor.workspaceSize, stream->device());
       status != ACLNN_SUCCESS) {
     return status;
   }
-  for (const DeviceSpan& span : executor->spans) {
-    if (const aclnnStatus status = checkSpan(op, span, stream->device());
-        status != ACLNN_SUCCESS) {
+  for (const DeviceSpan& span : executor.spans) {
+    aclnnStatus status = checkTensorKept(op, span);
+    if (status == ACLNN_SUCCESS) {
+      status = checkMemory(op, span, stream->device());
+    }
+    if (status != ACLNN_SUCCESS) {
       return status;
     }
   }
-  void* hostWorkspace = workspace == nullptr ? nullptr : toHost(workspace);
-  auto kernel = consumed != nullptr ? std::move(executor->kernel) : executor->kernel;
-  stream->submitKernel([kernel = std::move(kernel), hostWorkspace] { return kernel(hostWorkspace); });
+  DeviceSpan workspaceSpan{};
+  workspaceSpan.name = "the workspace";
+  workspaceSpan.begin = workspace;
+  workspaceSpan.bytes = executor.workspaceSize;
+  Binding binding(workspace == nullptr ? nullptr : toHost(workspace),
+                  consumed ? std::move(executor.spans) : executor.spans);
+  stream->submitKernel([op = executor.op, workspaceSpan, binding = std::move(binding),
+                        kernel = consumed ? std::move(executor.kernel) : executor.kernel] {
+    return runKernel(op, kernel, binding, workspaceSpan);
+  });
   return ACLNN_SUCCESS;
 }
 
@@ -163,39 +241,3 @@ aclnnStatus launch(const char* op, void* workspace, uint64_t workspaceSize,
 }
 
 }  // namespace cann4j
-
-extern "C" {
-
-aclnnStatus aclSetAclOpExecutorRepeatable(aclOpExecutor* executor) {
-  if (executor == nullptr) {
-    return fail(ACLNN_ERR_INNER_NULLPTR, "aclSetAclOpExecutorRepeatable: executor is NULL");
-  }
-  if (!executors().contains(executor)) {
-    return fail(ACLNN_ERR_PARAM_INVALID,
-                "aclSetAclOpExecutorRepeatable: the executor was used already or never created");
-  }
-  executor->repeatable = true;
-  return ACLNN_SUCCESS;
-}
-
-aclnnStatus aclDestroyAclOpExecutor(aclOpExecutor* executor) {
-  if (executor == nullptr) {
-    return fail(ACLNN_ERR_INNER_NULLPTR, "aclDestroyAclOpExecutor: executor is NULL");
-  }
-  return executors().destroy(executor)
-             ? ACLNN_SUCCESS
-             : fail(ACLNN_ERR_PARAM_INVALID,
-                    "aclDestroyAclOpExecutor: the executor was used already or never created");
-}
-
-aclnnStatus aclnnInit(const char* configPath) {
-  if (checkOptions() != ACL_SUCCESS) {
-    return ACLNN_ERR_PARAM_INVALID;
-  }
-  return checkConfigFile("aclnnInit", configPath) == ACL_SUCCESS ? ACLNN_SUCCESS
-                                                                 : ACLNN_ERR_PARAM_INVALID;
-}
-
-aclnnStatus aclnnFinalize(void) { return ACLNN_SUCCESS; }
-
-}  // extern "C"

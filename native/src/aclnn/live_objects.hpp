@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <shared_mutex>
-#include <unordered_map>
+#include <type_traits>
+#include <unordered_set>
 #include <utility>
+
+#include "handle_arena.hpp"
 
 namespace cann4j {
 
 // Owns objects whose handles are their addresses, and knows which are alive.
 template <class T>
 class LiveObjects {
+  static_assert(std::is_nothrow_move_constructible_v<T>);
+
  public:
-  T* add(std::unique_ptr<T> object) {
-    T* address = object.get();
+  T* add(T object) {
     std::lock_guard lock(mutex_);
-    objects_.emplace(address, std::move(object));
-    return address;
+    void* address = arena_.take();
+    try {
+      objects_.insert(static_cast<T*>(address));
+    } catch (...) {
+      arena_.give(address);
+      throw;
+    }
+    return new (address) T(std::move(object));
   }
 
   bool contains(const T* object) {
@@ -25,22 +36,25 @@ class LiveObjects {
     return objects_.count(object) != 0;
   }
 
-  bool destroy(const T* object) { return take(object) != nullptr; }
+  bool destroy(const T* object) { return take(object).has_value(); }
 
-  std::unique_ptr<T> take(const T* object) {
+  // Destroys the object and returns what it was.
+  std::optional<T> take(const T* handle) {
     std::lock_guard lock(mutex_);
-    const auto it = objects_.find(object);
-    if (it == objects_.end()) {
-      return nullptr;
+    if (objects_.erase(handle) == 0) {
+      return std::nullopt;
     }
-    auto taken = std::move(it->second);
-    objects_.erase(it);
+    T* object = const_cast<T*>(handle);
+    std::optional<T> taken(std::move(*object));
+    object->~T();
+    arena_.give(object);
     return taken;
   }
 
  private:
   std::shared_mutex mutex_;
-  std::unordered_map<const T*, std::unique_ptr<T>> objects_;
+  HandleArena arena_{sizeof(T)};
+  std::unordered_set<const T*> objects_;
 };
 
 }  // namespace cann4j

@@ -15,13 +15,12 @@ struct aclTensor {
   aclDataType dataType = ACL_DT_UNDEFINED;
   aclFormat format = ACL_FORMAT_ND;
   void* data = nullptr;  // device address of the storage
+  uint64_t version = 0;  // counts the changes that may not happen between the phases
 
   int64_t elements() const;
   bool isContiguous() const;
   // Device address of the view's origin, as an integer so that NULL storage is no special case.
   uintptr_t originAddress() const;
-  // The view's origin for kernels; only in a kernel, after launch() checked the range.
-  void* host() const;
   std::string describe() const;  // "FLOAT16[2, 3]"
 };
 
@@ -47,6 +46,10 @@ struct aclTensorList {
   std::vector<const aclTensor*> values;
 };
 
+struct aclScalarList {
+  std::vector<const aclScalar*> values;
+};
+
 namespace cann4j {
 
 const char* dataTypeName(aclDataType dataType);
@@ -58,5 +61,8 @@ aclnnStatus checkTensor(const char* op, const char* name, const aclTensor* tenso
 aclnnStatus checkOptionalTensor(const char* op, const char* name, const aclTensor* tensor);
 aclnnStatus checkIntArray(const char* op, const char* name, const aclIntArray* array);
 aclnnStatus checkScalar(const char* op, const char* name, const aclScalar* scalar);
+aclnnStatus checkTensorList(const char* op, const char* name, const aclTensorList* list);
+
+bool isLiveTensor(const aclTensor* tensor);
 
 }  // namespace cann4j

@@ -9,7 +9,6 @@
 #include "aclnn/tensor.hpp"
 #include "attention/layout.hpp"
 #include "runtime/error.hpp"
-#include "runtime/memory.hpp"
 
 namespace cann4j::attention {
 
@@ -20,6 +19,7 @@ constexpr int64_t kMaxHeads = 256;
 constexpr int64_t kMaxBatches = int64_t{2} << 20;
 constexpr int64_t kCompressedMask = 2048;
 constexpr size_t kMaxViewDims = 4;
+constexpr const char* kAttention[] = {"attentionOut", "attentionIn"};  // forward, backward
 
 const char* text(const std::string& s) { return s.c_str(); }
 
@@ -45,7 +45,8 @@ aclnnStatus checkPresence(const Arguments& a) {
   }
   if (!a.inputLayout) return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: inputLayout is NULL", a.op);
   for (const Required& r : {Required{"pseShift", a.pse}, {"dropMask", a.dropMask}, {"paddingMask", a.paddingMask},
-                            {"attenMask", a.attenMask}}) {
+                            {"attenMask", a.attenMask}, {a.backward ? "softmaxIn" : "softmaxOut", a.softmaxOut},
+                            {"dpse", a.dpse}}) {
     if (const aclnnStatus status = checkOptionalTensor(a.op, r.name, r.tensor)) return status;
   }
   if (a.varLen) {
@@ -240,9 +241,36 @@ StatisticsView statisticsView(const aclTensor& t) {
   return view;
 }
 
+// All tensor arguments in the order of the C functions.
+std::vector<DeviceSpan> spansOf(const Arguments& a) {
+  std::vector<DeviceSpan> spans = {inputSpan("query", a.query), inputSpan("key", a.key), inputSpan("value", a.value)};
+  if (a.backward) spans.push_back(inputSpan("dy", a.dy));
+  for (const DeviceSpan& s : {inputSpan("pseShift", a.pse), inputSpan("dropMask", a.dropMask),
+                              inputSpan("paddingMask", a.paddingMask), inputSpan("attenMask", a.attenMask)}) {
+    spans.push_back(s);
+  }
+  if (a.backward) {
+    for (const DeviceSpan& s : {inputSpan("softmaxMax", a.softmaxMax), inputSpan("softmaxSum", a.softmaxSum),
+                                untouched(inputSpan("softmaxIn", a.softmaxOut)),
+                                inputSpan(kAttention[a.backward], a.attention), outputSpan("dq", a.dq),
+                                outputSpan("dk", a.dk), outputSpan("dv", a.dv),
+                                untouched(outputSpan("dpse", a.dpse))}) {
+      spans.push_back(s);
+    }
+  } else {
+    for (const DeviceSpan& s : {outputSpan("softmaxMax", a.softmaxMax), outputSpan("softmaxSum", a.softmaxSum),
+                                untouched(outputSpan("softmaxOut", a.softmaxOut)),
+                                outputSpan(kAttention[a.backward], a.attention)}) {
+      spans.push_back(s);
+    }
+  }
+  return spans;
+}
+
 void readViews(const Arguments& a, Layout layout, Request* r) {
   Problem& p = r->problem;
   const Extent& q = r->query;
+  r->spans = spansOf(a);
   p.heads = q.heads;
   p.kvHeads = r->key.heads;
   p.headDim = q.dim;
@@ -254,27 +282,12 @@ void readViews(const Arguments& a, Layout layout, Request* r) {
   p.output = viewOf(layout, *a.attention, p.valueDim);
   p.softmaxMax = statisticsView(*a.softmaxMax);
   p.softmaxSum = statisticsView(*a.softmaxSum);
-  r->spans = {spanOf("query", a.query),
-              spanOf("key", a.key),
-              spanOf("value", a.value),
-              spanOf(a.backward ? "attentionIn" : "attentionOut", a.attention),
-              spanOf("softmaxMax", a.softmaxMax),
-              spanOf("softmaxSum", a.softmaxSum),
-              spanOf("attenMask", a.attenMask)};
   if (!a.backward) return;
   p.outputGradient = viewOf(layout, *a.dy, p.valueDim);
   p.queryGradient = viewOf(layout, *a.dq, q.dim);
   p.keyGradient = viewOf(layout, *a.dk, q.dim);
   p.valueGradient = viewOf(layout, *a.dv, p.valueDim);
-  for (const DeviceSpan& s : {spanOf("dy", a.dy), spanOf("dq", a.dq), spanOf("dk", a.dk), spanOf("dv", a.dv)}) {
-    r->spans.push_back(s);
-  }
   r->needsQuerySum = p.type != ElementType::Float32 || p.queryGradient.elementStride != 1;
-}
-
-template <class T>
-void translate(T*& address) {
-  address = address ? toHostAs<T>(address) : nullptr;
 }
 
 }  // namespace
@@ -285,6 +298,7 @@ uint64_t Request::workspaceBytes() const {
 }
 
 aclnnStatus readArguments(const Arguments& a, Request* r) {
+  r->backward = a.backward;
   if (const aclnnStatus status = checkPresence(a)) return status;
   Layout layout;
   if (!parseLayout(a.inputLayout, a.varLen, &layout)) {
@@ -320,19 +334,29 @@ aclnnStatus readArguments(const Arguments& a, Request* r) {
   return ACLNN_SUCCESS;
 }
 
-Problem bind(const Request& r, void* hostWorkspace) {
+Problem bind(const Request& r, const Binding& memory) {
   Problem p = r.problem;
   p.sequences = r.sequences.data();
-  for (TensorView* view : {&p.query, &p.key, &p.value, &p.output, &p.outputGradient, &p.queryGradient, &p.keyGradient,
-                           &p.valueGradient}) {
-    translate(view->data);
+  const auto translate = [&memory](const char* argument, auto* view) {
+    view->data = memory.host(argument, view->data);
+  };
+  translate("query", &p.query);
+  translate("key", &p.key);
+  translate("value", &p.value);
+  translate(kAttention[r.backward], &p.output);
+  translate("softmaxMax", &p.softmaxMax);
+  translate("softmaxSum", &p.softmaxSum);
+  if (r.backward) {
+    translate("dy", &p.outputGradient);
+    translate("dq", &p.queryGradient);
+    translate("dk", &p.keyGradient);
+    translate("dv", &p.valueGradient);
   }
-  for (StatisticsView* view : {&p.softmaxMax, &p.softmaxSum}) translate(view->data);
   p.querySum = p.queryGradient;
   p.convertQuerySum = r.needsQuerySum;
   if (r.needsQuerySum) {
     const int64_t row = r.query.heads * r.query.dim;
-    p.querySum = {hostWorkspace, r.query.rows * row, row, r.query.dim, 1};
+    p.querySum = {memory.workspace(), r.query.rows * row, row, r.query.dim, 1};
   }
   return p;
 }

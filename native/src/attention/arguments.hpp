@@ -25,6 +25,7 @@ struct Arguments {
   const aclTensor* attenMask = nullptr;
   const aclTensor* softmaxMax = nullptr;
   const aclTensor* softmaxSum = nullptr;
+  const aclTensor* softmaxOut = nullptr;  // never written; in the backward softmaxIn, never read
   const aclTensor* attention = nullptr;  // attentionOut, in the backward attentionIn
   const aclIntArray* prefix = nullptr;
   const aclIntArray* actualSeqQLen = nullptr;
@@ -40,6 +41,7 @@ struct Arguments {
   const aclTensor* dq = nullptr;
   const aclTensor* dk = nullptr;
   const aclTensor* dv = nullptr;
+  const aclTensor* dpse = nullptr;  // not computed
 };
 
 // Extents of all rows of a tensor, for filling it.
@@ -59,6 +61,7 @@ struct Request {
   Extent value{};
   bool nothingToDo = false;
   std::vector<DeviceSpan> spans;
+  bool backward = false;
   bool needsQuerySum = false;  // dq cannot accumulate in the output
 
   uint64_t workspaceBytes() const;
@@ -68,6 +71,6 @@ struct Request {
 aclnnStatus readArguments(const Arguments& a, Request* request);
 
 // The problem with host addresses.
-Problem bind(const Request& request, void* hostWorkspace);
+Problem bind(const Request& request, const Binding& memory);
 
 }  // namespace cann4j::attention

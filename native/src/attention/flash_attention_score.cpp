@@ -20,7 +20,7 @@ aclnnStatus aclnnFlashAttentionScoreGetWorkspaceSize(
     const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional,
     const aclIntArray* prefixOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens,
     int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode, const aclTensor* softmaxMaxOut,
-    const aclTensor* softmaxSumOut, const aclTensor* /*softmaxOutOut: never written*/,
+    const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut,
     const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
   Arguments a{.op = kScore};
   a.query = query;
@@ -41,6 +41,7 @@ aclnnStatus aclnnFlashAttentionScoreGetWorkspaceSize(
   a.sparseMode = sparseMode;
   a.softmaxMax = softmaxMaxOut;
   a.softmaxSum = softmaxSumOut;
+  a.softmaxOut = softmaxOutOut;
   a.attention = attentionOutOut;
   return cann4j::attention::prepare(a, workspaceSize, executor);
 }
@@ -56,7 +57,7 @@ aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
     const aclIntArray* prefixOptional, const aclIntArray* actualSeqQLenOptional,
     const aclIntArray* actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens,
     int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode,
-    const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, const aclTensor* /*softmaxOutOut: never written*/,
+    const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut,
     const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
   Arguments a{.op = kVarLenScore, .varLen = true};
   a.query = query;
@@ -79,6 +80,7 @@ aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
   a.sparseMode = sparseMode;
   a.softmaxMax = softmaxMaxOut;
   a.softmaxSum = softmaxSumOut;
+  a.softmaxOut = softmaxOutOut;
   a.attention = attentionOutOut;
   return cann4j::attention::prepare(a, workspaceSize, executor);
 }

@@ -19,11 +19,11 @@ aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(
     const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
     const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
     const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
-    const aclTensor* /*softmaxInOptional: unused*/, const aclTensor* attentionInOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional,
     const aclIntArray* prefixOptional,
     double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout,
     int64_t innerPrecise, int64_t sparseMode, const aclTensor* dqOut, const aclTensor* dkOut,
-    const aclTensor* dvOut, const aclTensor* /*dpseOut: not computed*/, uint64_t* workspaceSize,
+    const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize,
     aclOpExecutor** executor) {
   Arguments a{.op = kScoreGrad, .backward = true};
   a.query = query;
@@ -36,6 +36,7 @@ aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(
   a.attenMask = attenMaskOptional;
   a.softmaxMax = softmaxMaxOptional;
   a.softmaxSum = softmaxSumOptional;
+  a.softmaxOut = softmaxInOptional;
   a.attention = attentionInOptional;
   a.prefix = prefixOptional;
   a.scaleValue = scaleValue;
@@ -49,6 +50,7 @@ aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(
   a.dq = dqOut;
   a.dk = dkOut;
   a.dv = dvOut;
+  a.dpse = dpseOut;
   return cann4j::attention::prepare(a, workspaceSize, executor);
 }
 
@@ -61,12 +63,12 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
     const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
     const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
     const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
-    const aclTensor* /*softmaxInOptional: unused*/, const aclTensor* attentionInOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional,
     const aclIntArray* prefixOptional,
     const aclIntArray* actualSeqQLenOptional, const aclIntArray* actualSeqKvLenOptional, double scaleValue,
     double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
     int64_t sparseMode, const aclTensor* dqOut, const aclTensor* dkOut,
-    const aclTensor* dvOut, const aclTensor* /*dpseOut: not computed*/, uint64_t* workspaceSize,
+    const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize,
     aclOpExecutor** executor) {
   Arguments a{.op = kUnpaddingScoreGrad, .varLen = true, .backward = true};
   a.query = query;
@@ -79,6 +81,7 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
   a.attenMask = attenMaskOptional;
   a.softmaxMax = softmaxMaxOptional;
   a.softmaxSum = softmaxSumOptional;
+  a.softmaxOut = softmaxInOptional;
   a.attention = attentionInOptional;
   a.prefix = prefixOptional;
   a.actualSeqQLen = actualSeqQLenOptional;
@@ -94,6 +97,7 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
   a.dq = dqOut;
   a.dk = dkOut;
   a.dv = dvOut;
+  a.dpse = dpseOut;
   return cann4j::attention::prepare(a, workspaceSize, executor);
 }
 

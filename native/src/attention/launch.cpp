@@ -48,14 +48,14 @@ void zero(const Workers& workers, ElementType type, const TensorView& view, cons
   });
 }
 
-aclError computeForward(const Kernels& kernels, const Request& request) {
-  runForward(kernels, poolWorkers(), bind(request, nullptr), request.sequences);
+aclError computeForward(const Kernels& kernels, const Request& request, const Binding& memory) {
+  runForward(kernels, poolWorkers(), bind(request, memory), request.sequences);
   return ACL_SUCCESS;
 }
 
-aclError computeBackward(const Kernels& kernels, const Request& request, void* workspace) {
+aclError computeBackward(const Kernels& kernels, const Request& request, const Binding& memory) {
   const Workers workers = poolWorkers();
-  const Problem p = bind(request, workspace);
+  const Problem p = bind(request, memory);
   zero(workers, p.type, p.queryGradient, request.query);
   zero(workers, p.type, p.keyGradient, request.key);
   zero(workers, p.type, p.valueGradient, request.value);
@@ -76,13 +76,13 @@ static aclnnStatus prepareChecked(const Arguments& a, uint64_t* workspaceSize, a
   const Kernels* kernels = selectKernels(&why);
   if (!kernels) return fail(ACLNN_ERR_INNER_FIND_KERNEL_ERROR, "%s: %s", a.op, why.c_str());
   if (request->nothingToDo) {
-    return makeExecutor(a.op, 0, request->spans, [](void*) { return ACL_SUCCESS; }, workspaceSize, executor);
+    return makeExecutor(a.op, 0, request->spans, [](const Binding&) { return ACL_SUCCESS; }, workspaceSize, executor);
   }
   const bool backward = a.backward;
   return makeExecutor(
       a.op, request->workspaceBytes(), request->spans,
-      [request, kernels, backward](void* workspace) {
-        return backward ? computeBackward(*kernels, *request, workspace) : computeForward(*kernels, *request);
+      [request, kernels, backward](const Binding& memory) {
+        return backward ? computeBackward(*kernels, *request, memory) : computeForward(*kernels, *request, memory);
       },
       workspaceSize, executor);
 }

@@ -116,9 +116,9 @@ struct Exponential {
 };
 
 template <class C, class Operation>
-std::function<aclError(void*)> kernelOf(Walk walk, Operation operation, C factor) {
-  return [walk = std::move(walk), operation, factor](void*) {
-    return transform<C>(walk, [&](const C* a, const C* b, C* out, int64_t n) {
+Kernel kernelOf(Walk walk, Operation operation, C factor) {
+  return [walk = std::move(walk), operation, factor](const Binding& memory) {
+    return transform<C>(walk.bound(memory), [&](const C* a, const C* b, C* out, int64_t n) {
       operation(a, b, out, n, factor);
     });
   };
@@ -126,7 +126,7 @@ std::function<aclError(void*)> kernelOf(Walk walk, Operation operation, C factor
 
 // `computed` is the type of the operation; the kernel works in its class.
 template <class Operation>
-std::function<aclError(void*)> kernelFor(aclDataType computed, Walk walk, Operation operation,
+Kernel kernelFor(aclDataType computed, Walk walk, Operation operation,
                                          const aclScalar& factor) {
   switch (numberClass(computed)) {
     case NumberClass::kDouble:
@@ -150,20 +150,22 @@ aclDataType promoteScalar(aclDataType type, const aclScalar& scalar) {
   return isFloating(scalar.dataType) && !isFloating(type) ? ACL_FLOAT : type;
 }
 
-
+// Without `out` the result goes to self.
 template <class Operation>
 aclnnStatus prepareBinary(const char* op, Operation operation, const aclTensor* self,
                           const aclTensor* other, const aclScalar* alpha, const aclTensor* out,
                           uint64_t* workspaceSize, aclOpExecutor** executor) {
-  RETURN_IF_FAILED(checkNumeric(op, "self", self));
+  const char* selfName = out == nullptr ? "selfRef" : "self";
+  RETURN_IF_FAILED(checkNumeric(op, selfName, self));
   RETURN_IF_FAILED(checkNumeric(op, "other", other));
-  RETURN_IF_FAILED(checkNumeric(op, "out", out));
-  RETURN_IF_FAILED(checkBroadcast(op, self, other, out));
+  const aclTensor* result = out == nullptr ? self : out;
+  RETURN_IF_FAILED(checkNumeric(op, "out", result));
+  RETURN_IF_FAILED(checkBroadcast(op, self, other, result));
   aclDataType computed = promote(self->dataType, other->dataType);
   if (Operation::kFloatingOnly && !isFloating(computed)) {
     computed = ACL_FLOAT;
   }
-  RETURN_IF_FAILED(checkResultType(op, computed, out));
+  RETURN_IF_FAILED(checkResultType(op, computed, result));
   aclScalar factor{ACL_INT64, 1, 1};
   if (alpha != nullptr) {
     factor = *alpha;
@@ -172,27 +174,46 @@ aclnnStatus prepareBinary(const char* op, Operation operation, const aclTensor* 
                   dataTypeName(self->dataType), dataTypeName(other->dataType));
     }
   }
-  return makeExecutor(
-      op, 0, {spanOf("self", self), spanOf("other", other), spanOf("out", out)},
-      kernelFor(computed, makeWalk({out, self, other}), operation, factor), workspaceSize,
-      executor);
+  std::vector<DeviceSpan> spans{out == nullptr ? inPlaceSpan(selfName, self)
+                                               : inputSpan(selfName, self),
+                                inputSpan("other", other)};
+  if (out != nullptr) {
+    spans.push_back(outputSpan("out", out));
+  }
+  return makeExecutor(op, 0, std::move(spans),
+                      kernelFor(computed,
+                                makeWalk({{out == nullptr ? selfName : "out", result},
+                                          {selfName, self},
+                                          {"other", other}}),
+                                operation, factor),
+                      workspaceSize, executor);
 }
 
 template <class Operation>
 aclnnStatus prepareUnary(const char* op, Operation operation, const aclTensor* self,
                          const aclScalar& factor, const aclTensor* out, uint64_t* workspaceSize,
                          aclOpExecutor** executor) {
-  RETURN_IF_FAILED(checkNumeric(op, "self", self));
-  RETURN_IF_FAILED(checkNumeric(op, "out", out));
-  RETURN_IF_FAILED(checkSameShape(op, "out", out, self->viewDims));
+  const char* selfName = out == nullptr ? "selfRef" : "self";
+  RETURN_IF_FAILED(checkNumeric(op, selfName, self));
+  const aclTensor* result = out == nullptr ? self : out;
+  RETURN_IF_FAILED(checkNumeric(op, "out", result));
+  RETURN_IF_FAILED(checkSameShape(op, "out", result, self->viewDims));
   aclDataType computed = promoteScalar(self->dataType, factor);
   if (Operation::kFloatingOnly && !isFloating(computed)) {
     computed = ACL_FLOAT;
   }
-  RETURN_IF_FAILED(checkResultType(op, computed, out));
-  return makeExecutor(op, 0, {spanOf("self", self), spanOf("out", out)},
-                      kernelFor(computed, makeWalk({out, self}), operation, factor), workspaceSize,
-                      executor);
+  RETURN_IF_FAILED(checkResultType(op, computed, result));
+  std::vector<DeviceSpan> spans{out == nullptr ? inPlaceSpan(selfName, self)
+                                               : inputSpan(selfName, self)};
+  if (out != nullptr) {
+    spans.push_back(outputSpan("out", out));
+  }
+  return makeExecutor(
+      op, 0, std::move(spans),
+      kernelFor(computed,
+                makeWalk({{out == nullptr ? selfName : "out", result}, {selfName, self}}),
+                operation, factor),
+      workspaceSize, executor);
 }
 
 }  // namespace
@@ -215,7 +236,7 @@ aclnnStatus aclnnInplaceAddGetWorkspaceSize(const aclTensor* selfRef, const aclT
                                             const aclScalar* alpha, uint64_t* workspaceSize,
                                             aclOpExecutor** executor) {
   RETURN_IF_FAILED(checkScalar("aclnnInplaceAdd", "alpha", alpha));
-  return prepareBinary("aclnnInplaceAdd", AddScaled(), selfRef, other, alpha, selfRef,
+  return prepareBinary("aclnnInplaceAdd", AddScaled(), selfRef, other, alpha, nullptr,
                        workspaceSize, executor);
 }
 
@@ -261,7 +282,7 @@ aclnnStatus aclnnMuls(void* workspace, uint64_t workspaceSize, aclOpExecutor* ex
 aclnnStatus aclnnInplaceMulsGetWorkspaceSize(aclTensor* selfRef, const aclScalar* other,
                                              uint64_t* workspaceSize, aclOpExecutor** executor) {
   RETURN_IF_FAILED(checkScalar("aclnnInplaceMuls", "other", other));
-  return prepareUnary("aclnnInplaceMuls", MultiplyByScalar(), selfRef, *other, selfRef,
+  return prepareUnary("aclnnInplaceMuls", MultiplyByScalar(), selfRef, *other, nullptr,
                       workspaceSize, executor);
 }
 

@@ -70,21 +70,30 @@ aclError convertElements(const Walk& walk) {
   return ACL_SUCCESS;
 }
 
+template <class C>
+Kernel converter(Walk walk) {
+  return [walk = std::move(walk)](const Binding& memory) {
+    return convertElements<C>(walk.bound(memory));
+  };
+}
+
 // The walk writes operand 0 from operand 1.
-std::function<aclError(void*)> copyKernel(Walk walk) {
+Kernel copyKernel(Walk walk) {
   const aclDataType from = walk.views[1].dataType;
   if (from == walk.views[0].dataType) {
-    return [walk = std::move(walk)](void*) { return moveElements(walk); };
+    return [walk = std::move(walk)](const Binding& memory) {
+      return moveElements(walk.bound(memory));
+    };
   }
   switch (numberClass(from)) {
     case NumberClass::kFloat:
-      return [walk = std::move(walk)](void*) { return convertElements<float>(walk); };
+      return converter<float>(std::move(walk));
     case NumberClass::kDouble:
-      return [walk = std::move(walk)](void*) { return convertElements<double>(walk); };
+      return converter<double>(std::move(walk));
     case NumberClass::kUnsigned:
-      return [walk = std::move(walk)](void*) { return convertElements<uint64_t>(walk); };
+      return converter<uint64_t>(std::move(walk));
     default:
-      return [walk = std::move(walk)](void*) { return convertElements<int64_t>(walk); };
+      return converter<int64_t>(std::move(walk));
   }
 }
 
@@ -142,8 +151,8 @@ aclnnStatus aclnnCastGetWorkspaceSize(const aclTensor* self, const aclDataType d
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: out is %s, dtype says %s", op,
                 dataTypeName(out->dataType), dataTypeName(dtype));
   }
-  return makeExecutor(op, 0, {spanOf("self", self), spanOf("out", out)},
-                      copyKernel(makeWalk({out, self})), workspaceSize, executor);
+  return makeExecutor(op, 0, {inputSpan("self", self), outputSpan("out", out)},
+                      copyKernel(makeWalk({{"out", out}, {"self", self}})), workspaceSize, executor);
 }
 
 aclnnStatus aclnnCast(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
@@ -165,8 +174,8 @@ aclnnStatus aclnnPermuteGetWorkspaceSize(const aclTensor* self, const aclIntArra
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: out is %s, self is %s", op,
                 dataTypeName(out->dataType), dataTypeName(self->dataType));
   }
-  return makeExecutor(op, 0, {spanOf("self", self), spanOf("out", out)},
-                      copyKernel(makeWalk({out, &view})), workspaceSize, executor);
+  return makeExecutor(op, 0, {inputSpan("self", self), outputSpan("out", out)},
+                      copyKernel(makeWalk({{"out", out}, {"self", &view}})), workspaceSize, executor);
 }
 
 aclnnStatus aclnnPermute(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
@@ -180,8 +189,8 @@ aclnnStatus aclnnInplaceCopyGetWorkspaceSize(aclTensor* selfRef, const aclTensor
   RETURN_IF_FAILED(checkNumeric(op, "selfRef", selfRef));
   RETURN_IF_FAILED(checkNumeric(op, "src", src));
   RETURN_IF_FAILED(checkBroadcast(op, selfRef, src, selfRef));
-  return makeExecutor(op, 0, {spanOf("selfRef", selfRef), spanOf("src", src)},
-                      copyKernel(makeWalk({selfRef, src})), workspaceSize, executor);
+  return makeExecutor(op, 0, {inPlaceSpan("selfRef", selfRef), inputSpan("src", src)},
+                      copyKernel(makeWalk({{"selfRef", selfRef}, {"src", src}})), workspaceSize, executor);
 }
 
 aclnnStatus aclnnInplaceCopy(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
@@ -194,8 +203,11 @@ aclnnStatus aclnnInplaceZeroGetWorkspaceSize(aclTensor* selfRef, uint64_t* works
   const char* op = "aclnnInplaceZero";
   RETURN_IF_FAILED(checkNumeric(op, "selfRef", selfRef));
   return makeExecutor(
-      op, 0, {spanOf("selfRef", selfRef)},
-      [walk = makeWalk({selfRef})](void*) { return zeroElements(walk); }, workspaceSize, executor);
+      op, 0, {inPlaceSpan("selfRef", selfRef)},
+      [walk = makeWalk({{"selfRef", selfRef}})](const Binding& memory) {
+        return zeroElements(walk.bound(memory));
+      },
+      workspaceSize, executor);
 }
 
 aclnnStatus aclnnInplaceZero(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,

@@ -11,7 +11,6 @@
 #include "arguments.hpp"
 #include "element.hpp"
 #include "runtime/error.hpp"
-#include "runtime/memory.hpp"
 #include "runtime/thread_pool.hpp"
 
 using namespace cann4j;
@@ -26,8 +25,8 @@ constexpr int64_t kChunk = 256;
 
 // A tensor of three or four dimensions without the object behind it.
 struct Strided {
-  explicit Strided(const aclTensor& tensor)
-      : origin(tensor.originAddress()), itemSize(aclDataTypeSize(tensor.dataType)) {
+  Strided(const char* name, const aclTensor& tensor)
+      : argument(name), origin(tensor.originAddress()), itemSize(aclDataTypeSize(tensor.dataType)) {
     std::copy(tensor.strides.begin(), tensor.strides.end(), strides);
   }
 
@@ -36,18 +35,23 @@ struct Strided {
     int64_t offset = 0;
     int dim = 0;
     ((offset += index * strides[dim++]), ...);
-    return toHost(
-        reinterpret_cast<const void*>(origin + static_cast<uintptr_t>(offset) * itemSize));
+    return reinterpret_cast<void*>(origin + static_cast<uintptr_t>(offset) * itemSize);
   }
 
-  uintptr_t origin;
+  void bind(const Binding& memory) {
+    origin = reinterpret_cast<uintptr_t>(
+        memory.host(argument, reinterpret_cast<void*>(origin)));
+  }
+
+  const char* argument;
+  uintptr_t origin;  // device address, host address once bound
   size_t itemSize;
   int64_t strides[4] = {};
 };
 
 struct Arguments {
   Strided prevOut, prevMax, prevSum, curOut, curMax, curSum, out, max, sum;
-  uintptr_t prefix;       // device address of the sequence prefix sums, TND
+  const int64_t* prefix;  // device address of the sequence prefix sums, TND; host address once bound
   int64_t prefixStride;
   int64_t sequences;
   int64_t rows;           // S, or T
@@ -57,6 +61,16 @@ struct Arguments {
   bool isTnd;
   Loader<float> load;
   Storer<float> store;
+
+  Arguments bound(const Binding& memory) const {
+    Arguments a = *this;
+    for (Strided* t : {&a.prevOut, &a.prevMax, &a.prevSum, &a.curOut, &a.curMax, &a.curSum, &a.out,
+                       &a.max, &a.sum}) {
+      t->bind(memory);
+    }
+    a.prefix = memory.host("actualSeqQlen", prefix);
+    return a;
+  }
 };
 
 // Merges one row of one head. statistic(x): where that row is in a softmax tensor.
@@ -112,16 +126,12 @@ void mergeSbh(const Arguments& a) {
 
 // The statistics of a sequence are one block [head][row]; its rows of attention are in token order.
 aclError mergeTnd(const Arguments& a) {
-  const auto prefixAt = [&](int64_t i) {
-    return *toHostAs<const int64_t>(
-        reinterpret_cast<const void*>(a.prefix + static_cast<uintptr_t>(i * a.prefixStride) * 8));
-  };
   std::vector<int64_t> begins{0, a.rows};
   // With one head the block order is the token order, and the sums are not looked at.
   if (a.heads > 1) {
     begins.clear();
     for (int64_t i = 0; i <= a.sequences; ++i) {
-      begins.push_back(prefixAt(i));
+      begins.push_back(a.prefix[i * a.prefixStride]);
     }
     if (begins.front() != 0 || begins.back() != a.rows ||
         !std::is_sorted(begins.begin(), begins.end())) {
@@ -243,35 +253,36 @@ aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(
   RETURN_IF_FAILED(checkStatistic("curSoftmaxSum", curSoftmaxSum, prevSoftmaxMax, isTnd));
   RETURN_IF_FAILED(checkStatistic("softmaxMaxOut", softmaxMaxOut, prevSoftmaxMax, isTnd));
   RETURN_IF_FAILED(checkStatistic("softmaxSumOut", softmaxSumOut, prevSoftmaxMax, isTnd));
-  if (isTnd) {
-    RETURN_IF_FAILED(checkPrefix(actualSeqQlenOptional));
-  }
+  RETURN_IF_FAILED(isTnd ? checkPrefix(actualSeqQlenOptional)
+                         : checkOptionalTensor(kOp, "actualSeqQlen", actualSeqQlenOptional));
   RETURN_IF_FAILED(checkSizes(*prevAttnOut, *prevSoftmaxMax, isTnd));
 
   const auto& attn = prevAttnOut->viewDims;
   const int64_t heads = prevSoftmaxMax->viewDims[1];
   const aclTensor* prefix = isTnd ? actualSeqQlenOptional : nullptr;
   const Arguments arguments{
-      Strided(*prevAttnOut), Strided(*prevSoftmaxMax), Strided(*prevSoftmaxSum),
-      Strided(*curAttnOut), Strided(*curSoftmaxMax), Strided(*curSoftmaxSum),
-      Strided(*attnOutOut), Strided(*softmaxMaxOut), Strided(*softmaxSumOut),
-      prefix == nullptr ? 0 : prefix->originAddress(),
+      Strided("prevAttnOut", *prevAttnOut), Strided("prevSoftmaxMax", *prevSoftmaxMax), Strided("prevSoftmaxSum", *prevSoftmaxSum),
+      Strided("curAttnOut", *curAttnOut), Strided("curSoftmaxMax", *curSoftmaxMax), Strided("curSoftmaxSum", *curSoftmaxSum),
+      Strided("attnOut", *attnOutOut), Strided("softmaxMaxOut", *softmaxMaxOut), Strided("softmaxSumOut", *softmaxSumOut),
+      prefix == nullptr ? nullptr : reinterpret_cast<const int64_t*>(prefix->originAddress()),
       prefix == nullptr ? 0 : prefix->strides[0],
       prefix == nullptr ? 0 : prefix->viewDims[0] - 1,
       attn[0], isTnd ? 1 : attn[1], heads, isTnd ? attn[2] : attn[2] / heads, isTnd,
       loaderOf<float>(prevAttnOut->dataType), storerOf<float>(prevAttnOut->dataType)};
   return makeExecutor(
       kOp, 0,
-      {spanOf("prevAttnOut", prevAttnOut), spanOf("prevSoftmaxMax", prevSoftmaxMax),
-       spanOf("prevSoftmaxSum", prevSoftmaxSum), spanOf("curAttnOut", curAttnOut),
-       spanOf("curSoftmaxMax", curSoftmaxMax), spanOf("curSoftmaxSum", curSoftmaxSum),
-       spanOf("actualSeqQlen", prefix), spanOf("attnOut", attnOutOut),
-       spanOf("softmaxMaxOut", softmaxMaxOut), spanOf("softmaxSumOut", softmaxSumOut)},
-      [arguments](void*) {
-        if (arguments.isTnd) {
-          return mergeTnd(arguments);
+      {inputSpan("prevAttnOut", prevAttnOut), inputSpan("prevSoftmaxMax", prevSoftmaxMax),
+       inputSpan("prevSoftmaxSum", prevSoftmaxSum), inputSpan("curAttnOut", curAttnOut),
+       inputSpan("curSoftmaxMax", curSoftmaxMax), inputSpan("curSoftmaxSum", curSoftmaxSum),
+       isTnd ? inputSpan("actualSeqQlen", prefix)
+             : untouched(inputSpan("actualSeqQlen", actualSeqQlenOptional)), outputSpan("attnOut", attnOutOut),
+       outputSpan("softmaxMaxOut", softmaxMaxOut), outputSpan("softmaxSumOut", softmaxSumOut)},
+      [arguments](const Binding& memory) {
+        const Arguments bound = arguments.bound(memory);
+        if (bound.isTnd) {
+          return mergeTnd(bound);
         }
-        mergeSbh(arguments);
+        mergeSbh(bound);
         return static_cast<aclError>(ACL_SUCCESS);
       },
       workspaceSize, executor);

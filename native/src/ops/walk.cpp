@@ -4,18 +4,20 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "runtime/memory.hpp"
-
 namespace cann4j {
 
 int64_t Walk::elements() const {
   return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
 }
 
-void* Walk::at(size_t operand, int64_t offset) const {
-  const View& view = views[operand];
-  return toHost(reinterpret_cast<const void*>(
-      view.origin + static_cast<uintptr_t>(offset * static_cast<int64_t>(view.itemSize))));
+Walk Walk::bound(const Binding& memory) const {
+  Walk walk = *this;
+  for (size_t o = 0; o < operands; ++o) {
+    View& view = walk.views[o];
+    view.origin = reinterpret_cast<uintptr_t>(
+        memory.host(view.argument, reinterpret_cast<void*>(view.origin)));
+  }
+  return walk;
 }
 
 bool broadcastShape(const std::vector<int64_t>& a, const std::vector<int64_t>& b,
@@ -33,8 +35,8 @@ bool broadcastShape(const std::vector<int64_t>& a, const std::vector<int64_t>& b
   return true;
 }
 
-Walk makeWalk(std::initializer_list<const aclTensor*> tensors) {
-  const std::vector<int64_t>& shape = (*tensors.begin())->viewDims;
+Walk makeWalk(std::initializer_list<Operand> operands) {
+  const std::vector<int64_t>& shape = operands.begin()->tensor->viewDims;
   struct Dim {
     int64_t size;
     std::array<int64_t, kMostOperands> strides;
@@ -46,7 +48,7 @@ Walk makeWalk(std::initializer_list<const aclTensor*> tensors) {
     }
     Dim dim{shape[i], {}};
     size_t operand = 0;
-    for (const aclTensor* tensor : tensors) {
+    for (const auto& [argument, tensor] : operands) {
       const size_t fromEnd = shape.size() - i;
       const size_t rank = tensor->viewDims.size();
       const bool has = fromEnd <= rank && tensor->viewDims[rank - fromEnd] != 1;
@@ -60,7 +62,7 @@ Walk makeWalk(std::initializer_list<const aclTensor*> tensors) {
   Walk walk;
   for (const Dim& dim : dims) {
     bool merges = !walk.dims.empty();
-    for (size_t o = 0; merges && o < tensors.size(); ++o) {
+    for (size_t o = 0; merges && o < operands.size(); ++o) {
       int64_t reach = 0;
       merges = !__builtin_mul_overflow(dim.strides[o], dim.size, &reach) &&
                walk.strides.back()[o] == reach;
@@ -77,8 +79,8 @@ Walk makeWalk(std::initializer_list<const aclTensor*> tensors) {
     walk.dims.push_back(1);
     walk.strides.push_back({1, 1, 1});
   }
-  for (const aclTensor* tensor : tensors) {
-    walk.views[walk.operands++] = {tensor->dataType, aclDataTypeSize(tensor->dataType),
+  for (const auto& [argument, tensor] : operands) {
+    walk.views[walk.operands++] = {tensor->dataType, aclDataTypeSize(tensor->dataType), argument,
                                    tensor->originAddress()};
   }
   return walk;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "aclnn/executor.hpp"
 #include "aclnn/tensor.hpp"
 #include "runtime/thread_pool.hpp"
 
@@ -18,7 +19,8 @@ constexpr size_t kMostOperands = 3;
 struct View {
   aclDataType dataType;
   size_t itemSize;
-  uintptr_t origin;  // device address
+  const char* argument;  // whose memory it is
+  uintptr_t origin;      // device address of the first element, host address in a bound walk
 };
 
 // The elements of several views of one shape, visited together. Dimensions are ordered by the first
@@ -31,16 +33,28 @@ struct Walk {
 
   int64_t elements() const;
   const std::array<int64_t, kMostOperands>& innerStrides() const { return strides.back(); }
-  // Host address of an element of an operand, by its offset.
-  void* at(size_t operand, int64_t offset) const;
+  // The walk that a kernel takes.
+  Walk bound(const Binding& memory) const;
+  // Of a bound walk: the address of an element of an operand, by its offset.
+  void* at(size_t operand, int64_t offset) const {
+    const View& view = views[operand];
+    return reinterpret_cast<void*>(
+        view.origin + static_cast<uintptr_t>(offset * static_cast<int64_t>(view.itemSize)));
+  }
 };
 
 // The shape that both broadcast to; false if there is none.
 bool broadcastShape(const std::vector<int64_t>& a, const std::vector<int64_t>& b,
                     std::vector<int64_t>* shape);
 
-// The first tensor has the shape of the walk, the others broadcast to it.
-Walk makeWalk(std::initializer_list<const aclTensor*> tensors);
+// A view of the tensor argument of this name.
+struct Operand {
+  const char* argument;
+  const aclTensor* tensor;
+};
+
+// The first operand has the shape of the walk, the others broadcast to it.
+Walk makeWalk(std::initializer_list<Operand> operands);
 
 // Calls body(offsets, count) for pieces of the innermost dimension that cover the walk, spread over
 // the pool. offsets: the piece's first element in each operand.

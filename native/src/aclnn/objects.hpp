@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the functions on tensors, scalars, arrays and lists share.
+#pragma once
+
+#include "live_objects.hpp"
+#include "runtime/error.hpp"
+#include "tensor.hpp"
+
+namespace cann4j {
+
+// All live objects of a type; never destroyed, because programs end with objects left.
+template <class T>
+LiveObjects<T>& live() {
+  static auto& instance = *new LiveObjects<T>;
+  return instance;
+}
+
+template <class T>
+aclnnStatus checkLive(const char* function, const char* name, const T* object) {
+  if (object == nullptr) {
+    return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: %s is NULL", function, name);
+  }
+  return live<T>().contains(object)
+             ? ACLNN_SUCCESS
+             : fail(ACLNN_ERR_PARAM_INVALID, "%s: %s %p was destroyed or never created", function,
+                    name, static_cast<const void*>(object));
+}
+
+template <class T>
+aclnnStatus destroy(const char* function, const T* object) {
+  if (object == nullptr || live<T>().destroy(object)) {
+    return ACLNN_SUCCESS;
+  }
+  return fail(ACLNN_ERR_PARAM_INVALID, "%s: %p was destroyed or never created", function,
+              static_cast<const void*>(object));
+}
+
+// What `create` returns; NULL with words when it throws.
+template <class T, class Create>
+T* created(const char* function, const Create& create) {
+  T* object = nullptr;
+  guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&] {
+    object = create();
+    return ACLNN_SUCCESS;
+  });
+  return object;
+}
+
+template <class T, class Result, class Read>
+aclnnStatus query(const char* function, const T* object, Result* result, const Read& read) {
+  if (const aclnnStatus status = checkLive(function, "the argument", object);
+      status != ACLNN_SUCCESS) {
+    return status;
+  }
+  if (result == nullptr) {
+    return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: the result pointer is NULL", function);
+  }
+  *result = read(*object);
+  return ACLNN_SUCCESS;
+}
+
+}  // namespace cann4j
