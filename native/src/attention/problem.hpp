@@ -27,15 +27,53 @@ struct StatisticsView {
   int64_t strides[4];
 };
 
-// Key j is visible to query row i iff j <= i + diagonal; full attention has diagonal == kvLength.
+// Block sizes are multiples of it where register tiles must fill them, whatever the level.
+constexpr int64_t kBlockMultiple = 48;
+
+// Bounds of visibility are saturated to +-kNoBound, so that adding a row number cannot overflow.
+constexpr int64_t kNoBound = int64_t{1} << 40;
+
+// Element (head n, row i, key j) of one sequence's part of a mask or bias is
+// offset + n * headStride + i * rowStride + j * columnStride elements behind the tensor's `data`. A stride of 0
+// broadcasts. Only elements of rows and keys of the sequence are read.
+struct Plane {
+  int64_t offset = 0;
+  int64_t headStride = 0;
+  int64_t rowStride = 0;
+  int64_t columnStride = 0;
+};
+
+// Key j is visible to query row i iff (i + lowest <= j <= i + diagonal or j < prefix) and the mask, if there is one,
+// has 0 at (i, j). Full attention has diagonal >= kvLength.
 struct Sequence {
   int64_t batch;
   int64_t qRow;
   int64_t kvRow;
   int64_t qLength;
   int64_t kvLength;
-  int64_t statisticsRow;  // of head 0, row 0; head n starts qLength * n later
+  int64_t statisticsRow;  // of head 0, row 0; see Problem::statisticsByToken
   int64_t diagonal;
+  int64_t lowest = -kNoBound;
+  int64_t prefix = 0;
+  // Rows that see no key: output 0 with maximum -FLT_MAX and sum FLT_MAX, and no gradient. Otherwise the mean of all
+  // kvLength values with maximum -FLT_MAX and sum kvLength, and the gradients of all keys weighing the same.
+  bool invalidLine = true;
+  Plane mask = {};
+  Plane bias = {};  // BiasKind Distance and RootDistance: only offset and headStride mean something
+  // Row i of the bias is the plane's row i - biasFirstRow, which may be negative to skip rows of the plane. An earlier
+  // row has no row of its own (alibi-compressed form): it is row 0 shifted, key j at column j + biasFirstRow - i, or 0
+  // where that is no key of the sequence (j is then after i, and not visible).
+  int64_t biasFirstRow = 0;
+  int64_t position = 0;  // qStart - kvStart, for Distance and RootDistance
+  int64_t dropoutBit = 0;  // of (head 0, row 0, key 0); (n, i, j) is (n * qLength + i) * kvLength + j later
+};
+
+enum class BiasKind {
+  None,
+  AfterScale,    // scale * q k + bias         (pseType 0)
+  BeforeScale,   // scale * (q k + bias)       (pseType 1)
+  Distance,      // scale * q k - slope * |i - j + position|        (pseType 2)
+  RootDistance,  // scale * q k - slope * sqrt(|i - j + position|)  (pseType 3)
 };
 
 struct Problem {
@@ -59,10 +97,33 @@ struct Problem {
   TensorView queryGradient;
   TensorView keyGradient;
   TensorView valueGradient;
-  // Where dq accumulates in fp32: the output itself, or a workspace that the last key block converts from.
+  // Where dq accumulates in fp32: the output itself, or a workspace that the last key block converts from. Rows have
+  // unit stride and hold headDim + ropeDim floats; with rope it must be a workspace.
   TensorView querySum;
   bool convertQuerySum;
   void (*yield)();  // gives the processor away while a tile waits for its turn
+
+  // Statistics of head n, row i: row statisticsRow + n * qLength + i, or statisticsRow + i * heads + n.
+  bool statisticsByToken = false;
+
+  // Scores are scale * (query key^T + queryRope keyRope^T). All heads and rows as of query and key.
+  int64_t ropeDim = 0;
+  TensorView queryRope = {};
+  TensorView keyRope = {};
+  TensorView queryRopeGradient = {};
+  TensorView keyRopeGradient = {};
+
+  const uint8_t* mask = nullptr;  // anything but 0 hides
+  BiasKind biasKind = BiasKind::None;
+  const void* bias = nullptr;  // of `type`; slopes are fp32
+  const uint8_t* dropMask = nullptr;  // bit n is bit n % 8 of byte n / 8; 1 keeps
+  float keepProb = 1;
+
+  // A score without a value in every softmax of its head: element n * sinkStride. Rows start from maximum sink, sum 1.
+  const float* sink = nullptr;
+  int64_t sinkStride = 1;
+  float* sinkGradient = nullptr;  // overwritten; may be NULL
+  int64_t sinkGradientStride = 1;
 };
 
 // One unit of forward work: query rows [first, first + blockRows) of one head of one sequence.
