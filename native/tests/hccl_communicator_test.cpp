@@ -455,10 +455,13 @@ TEST(global_configuration_and_texts) {
   CHECK_FAILS(HCCL_E_PTR, HcclGetConfig(HCCL_DETERMINISTIC, nullptr), "NULL");
   CHECK_OK(HcclSetConfig(HCCL_DETERMINISTIC, HcclConfigValue{0}));
   std::set<std::string> texts;
-  for (int code = 0; code < HCCL_E_RESERVED; ++code) {
+  for (int code = 0; code <= HCCL_E_OOM; ++code) {
     texts.insert(HcclGetErrorString(static_cast<HcclResult>(code)));
   }
-  CHECK_EQ(texts.size(), size_t{HCCL_E_RESERVED});
+  texts.insert(HcclGetErrorString(HCCL_E_IN_STATUS));
+  CHECK_EQ(texts.size(), size_t{HCCL_E_OOM + 2});
+  CHECK(texts.count("unknown error") == 0);
+  CHECK_EQ(std::string(HcclGetErrorString(HCCL_E_RESERVED)), "unknown error");
   CHECK_EQ(std::string(HcclGetErrorString(static_cast<HcclResult>(500))), "unknown error");
   CHECK_EQ(std::string(HcclGetErrorString(static_cast<HcclResult>(-1))), "unknown error");
   CHECK(HcclGetCommConfigCapability() > HCCL_COMM_CONFIG_COMM_NAME);

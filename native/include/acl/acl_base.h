@@ -18,6 +18,7 @@ typedef uint16_t aclFloat16;
 typedef void *aclrtStream;
 typedef void *aclrtEvent;
 typedef void *aclrtContext;
+typedef void *aclrtDrvMemHandle;
 
 #define ACL_SUCCESS 0
 #define ACL_ERROR_NONE 0

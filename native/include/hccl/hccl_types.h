@@ -13,9 +13,13 @@ extern "C" {
 #define HCCL_ROOT_INFO_BYTES 4108
 #define COMM_NAME_MAX_LENGTH 128
 #define UDI_MAX_LENGTH 128
+#define HCCL_COMM_ALGO_MAX_LENGTH 1600
+#define HCCL_COMM_RETRY_ENABLE_MAX_LENGTH 50
+#define HCCL_COMM_RETRY_PARAMS_MAX_LENGTH 128
+#define BUFFER_NAME_MAX_LENGTH 128
 #define HCCL_COMM_CONFIG_INFO_BYTES 24
 #define HCCL_COMM_CONFIG_MAGIC_WORD 0xf0f0f0f0U
-#define HCCL_COMM_CONFIG_VERSION 5U
+#define HCCL_COMM_CONFIG_VERSION 11U
 #define HCCL_COMM_BUFFSIZE_CONFIG_NOT_SET 0xffffffffU
 #define HCCL_COMM_DETERMINISTIC_CONFIG_NOT_SET 0xffffffffU
 #define HCCL_COMM_DEFAULT_OP_EXPANSION_MODE 0U
@@ -23,6 +27,7 @@ extern "C" {
 #define HCCL_COMM_SERVICE_LEVEL_CONFIG_NOT_SET 0xffffffffU
 
 typedef void *HcclComm;
+typedef void *HcclCommSymWindow;
 
 typedef enum {
   HCCL_SUCCESS = 0,
@@ -48,7 +53,10 @@ typedef enum {
   HCCL_E_AGAIN = 20,
   HCCL_E_REMOTE = 21,
   HCCL_E_SUSPENDING = 22,
-  HCCL_E_RESERVED = 23
+  HCCL_E_OPRETRY_FAIL = 23, // CANN 8.1 ends with HCCL_E_RESERVED here
+  HCCL_E_OOM = 24,
+  HCCL_E_IN_STATUS = 1041,
+  HCCL_E_RESERVED = 1042
 } HcclResult;
 
 typedef enum {
@@ -73,6 +81,10 @@ typedef enum {
   HCCL_DATA_TYPE_FP64 = 10,
   HCCL_DATA_TYPE_BFP16 = 11,
   HCCL_DATA_TYPE_INT128 = 12,
+  HCCL_DATA_TYPE_HIF8 = 14,
+  HCCL_DATA_TYPE_FP8E4M3 = 15,
+  HCCL_DATA_TYPE_FP8E5M2 = 16,
+  HCCL_DATA_TYPE_FP8E8M0 = 17,
   HCCL_DATA_TYPE_RESERVED = 255
 } HcclDataType;
 
@@ -98,7 +110,14 @@ typedef enum {
   HCCL_COMM_CONFIG_COMM_NAME = 2,
   HCCL_COMM_CONFIG_OP_EXPANSION_MODE = 3,
   HCCL_COMM_CONFIG_SUPPORT_INIT_BY_ENV = 4,
-  HCCL_COMM_CONFIG_RESERVED = 5
+  HCCL_COMM_CONFIG_WORLD_RANKID = 5, // CANN 8.1 ends with HCCL_COMM_CONFIG_RESERVED here
+  HCCL_COMM_CONFIG_JOBID = 6,
+  HCCL_COMM_CONFIG_ACLGRAPH_ZEROCOPY_ENABLE = 7,
+  HCCL_COMM_CONFIG_EXEC_TIMEOUT = 8,
+  HCCL_COMM_CONFIG_ALGO = 9,
+  HCCL_COMM_CONFIG_RETRY = 10,
+  HCCL_COMM_CONFIG_BUFFER_NAME = 11,
+  HCCL_COMM_CONFIG_RESERVED = 12
 } HcclCommConfigCapability;
 
 typedef struct HcclRootInfo {
@@ -121,6 +140,7 @@ typedef struct HcclCommConfigInfo {
   uint64_t reserved;
 } HcclCommConfigInfo;
 
+// Grows from version to version; the size and the version in `reserved` say how much of it there is.
 typedef struct HcclCommConfig {
   char reserved[HCCL_COMM_CONFIG_INFO_BYTES];
   uint32_t hcclBufferSize; // megabytes
@@ -130,14 +150,40 @@ typedef struct HcclCommConfig {
   uint32_t hcclOpExpansionMode;
   uint32_t hcclRdmaTrafficClass;
   uint32_t hcclRdmaServiceLevel;
+  uint32_t hcclWorldRankID; // from version 10 on
+  uint64_t hcclJobID;
+  uint8_t aclGraphZeroCopyEnable;
+  int32_t hcclExecTimeOut; // seconds
+  char hcclAlgo[HCCL_COMM_ALGO_MAX_LENGTH];
+  char hcclRetryEnable[HCCL_COMM_RETRY_ENABLE_MAX_LENGTH];
+  char hcclRetryParams[HCCL_COMM_RETRY_PARAMS_MAX_LENGTH];
+  char hcclBufferName[BUFFER_NAME_MAX_LENGTH];
+  uint32_t hcclQos;
+  uint64_t hcclSymWinMaxMemSizePerRank;
+  uint32_t hcclChannelSqDepth; // from version 11 on
 } HcclCommConfig;
 
 static_assert(sizeof(HcclRootInfo) == 4108, "HcclRootInfo");
 static_assert(sizeof(HcclSendRecvItem) == 32, "HcclSendRecvItem");
 static_assert(offsetof(HcclSendRecvItem, remoteRank) == 28, "HcclSendRecvItem.remoteRank");
 static_assert(sizeof(HcclCommConfigInfo) == HCCL_COMM_CONFIG_INFO_BYTES, "HcclCommConfigInfo");
-static_assert(sizeof(HcclCommConfig) == 300, "HcclCommConfig");
+static_assert(offsetof(HcclCommConfig, hcclBufferSize) == 24, "hcclBufferSize");
+static_assert(offsetof(HcclCommConfig, hcclCommName) == 32, "hcclCommName");
+static_assert(offsetof(HcclCommConfig, hcclUdi) == 160, "hcclUdi");
 static_assert(offsetof(HcclCommConfig, hcclOpExpansionMode) == 288, "hcclOpExpansionMode");
+static_assert(offsetof(HcclCommConfig, hcclRdmaServiceLevel) == 296, "hcclRdmaServiceLevel");
+static_assert(offsetof(HcclCommConfig, hcclWorldRankID) == 300, "version 5 has 300 bytes");
+static_assert(offsetof(HcclCommConfig, hcclJobID) == 304, "hcclJobID");
+static_assert(offsetof(HcclCommConfig, aclGraphZeroCopyEnable) == 312, "aclGraphZeroCopyEnable");
+static_assert(offsetof(HcclCommConfig, hcclExecTimeOut) == 316, "hcclExecTimeOut");
+static_assert(offsetof(HcclCommConfig, hcclAlgo) == 320, "hcclAlgo");
+static_assert(offsetof(HcclCommConfig, hcclRetryEnable) == 1920, "hcclRetryEnable");
+static_assert(offsetof(HcclCommConfig, hcclRetryParams) == 1970, "hcclRetryParams");
+static_assert(offsetof(HcclCommConfig, hcclBufferName) == 2098, "hcclBufferName");
+static_assert(offsetof(HcclCommConfig, hcclQos) == 2228, "hcclQos");
+static_assert(offsetof(HcclCommConfig, hcclSymWinMaxMemSizePerRank) == 2232, "hcclSymWin");
+static_assert(offsetof(HcclCommConfig, hcclChannelSqDepth) == 2240, "version 10 has 2240 bytes");
+static_assert(sizeof(HcclCommConfig) == 2248, "version 11 has 2248 bytes");
 
 #ifdef __cplusplus
 }

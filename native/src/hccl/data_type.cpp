@@ -16,11 +16,13 @@ constexpr TypeInfo kTypes[] = {
     {"HCCL_DATA_TYPE_FP16", 2},   {"HCCL_DATA_TYPE_FP32", 4},  {"HCCL_DATA_TYPE_INT64", 8},
     {"HCCL_DATA_TYPE_UINT64", 8}, {"HCCL_DATA_TYPE_UINT8", 1}, {"HCCL_DATA_TYPE_UINT16", 2},
     {"HCCL_DATA_TYPE_UINT32", 4}, {"HCCL_DATA_TYPE_FP64", 8},  {"HCCL_DATA_TYPE_BFP16", 2},
-    {"HCCL_DATA_TYPE_INT128", 16}};
+    {"HCCL_DATA_TYPE_INT128", 16}, {nullptr, 0},               {"HCCL_DATA_TYPE_HIF8", 1},
+    {"HCCL_DATA_TYPE_FP8E4M3", 1}, {"HCCL_DATA_TYPE_FP8E5M2", 1},
+    {"HCCL_DATA_TYPE_FP8E8M0", 1}};
 
 const TypeInfo* find(HcclDataType type) {
   auto index = static_cast<unsigned>(type);
-  return index < std::size(kTypes) ? &kTypes[index] : nullptr;
+  return index < std::size(kTypes) && kTypes[index].size > 0 ? &kTypes[index] : nullptr;
 }
 
 }  // namespace
@@ -50,7 +52,9 @@ const char* nameOf(HcclReduceOp op) {
   }
 }
 
-bool canMove(HcclDataType type) { return find(type) != nullptr && type != HCCL_DATA_TYPE_INT128; }
+bool canMove(HcclDataType type) {
+  return find(type) != nullptr && static_cast<unsigned>(type) < HCCL_DATA_TYPE_INT128;
+}
 
 bool canReduce(HcclDataType type, HcclReduceOp op) {
   switch (static_cast<unsigned>(op)) {

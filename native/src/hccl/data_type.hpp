@@ -13,6 +13,7 @@ size_t elementSize(HcclDataType type);
 const char* nameOf(HcclDataType type);
 const char* nameOf(HcclReduceOp op);
 
+// As on Atlas A2/A3: neither 128-bit integers nor 8-bit floating point.
 bool canMove(HcclDataType type);
 // As on Atlas A2/A3: no unsigned integers and no fp64; no product of int16 and bf16.
 bool canReduce(HcclDataType type, HcclReduceOp op);

@@ -372,7 +372,12 @@ const char* HcclGetErrorString(HcclResult code) {
                                            "network failure",
                                            "busy, try again",
                                            "remote rank or transfer failed",
-                                           "communicator is suspending"};
+                                           "communicator is suspending",
+                                           "retrying the operation failed",
+                                           "out of device memory"};
+  if (code == HCCL_E_IN_STATUS) {
+    return "communicator is in a state that forbids this";
+  }
   auto index = static_cast<unsigned>(code);
   return index < std::size(kTexts) ? kTexts[index] : "unknown error";
 }

@@ -79,28 +79,48 @@ HcclResult readEnvironment(const char* function, Settings* settings) {
   return HCCL_SUCCESS;
 }
 
-// Versions differ in what follows the 300 bytes that all of them share.
-constexpr size_t kKnownSizes[] = {300, 2240, 2248};
+// What a version of HcclCommConfig may measure. The versions between 5 and 10 added one field after
+// the other; those before 5 are shorter, in ways that are not public.
+bool isKnownLayout(const HcclCommConfigInfo& info) {
+  constexpr size_t kVersion5 = offsetof(HcclCommConfig, hcclWorldRankID);
+  constexpr size_t kVersion10 = offsetof(HcclCommConfig, hcclChannelSqDepth);
+  switch (info.version) {
+    case 5:
+      return info.configSize == kVersion5;
+    case 10:
+      return info.configSize == kVersion10;
+    case 11:
+      return info.configSize == sizeof(HcclCommConfig);
+    default:
+      return info.version < 5 ? info.version > 0 && info.configSize > sizeof info &&
+                                    info.configSize <= kVersion5
+                              : info.version < 10 && info.configSize >= kVersion5 &&
+                                    info.configSize <= kVersion10;
+  }
+}
 
-HcclResult readConfig(const char* function, const HcclCommConfig& config, Settings* settings) {
+// Nothing behind the size that the caller's version has is touched.
+HcclResult copyConfig(const char* function, const HcclCommConfig* given, HcclCommConfig* config) {
   HcclCommConfigInfo info;
-  std::memcpy(&info, config.reserved, sizeof info);
+  std::memcpy(&info, given->reserved, sizeof info);
   if (info.magicWord != HCCL_COMM_CONFIG_MAGIC_WORD) {
     return fail(
         HCCL_E_PARA,
         "%s: config was not initialised (magic word 0x%x instead of 0x%x); call HcclCommConfigInit",
         function, info.magicWord, HCCL_COMM_CONFIG_MAGIC_WORD);
   }
-  bool known = false;
-  for (size_t size : kKnownSizes) {
-    known |= info.configSize == size;
-  }
-  if (!known) {
+  if (!isKnownLayout(info)) {
     return fail(HCCL_E_PARA,
-                "%s: config of %zu bytes, version %u, is not known; known sizes are 300, 2240 and "
-                "2248 bytes",
+                "%s: config of %zu bytes, version %u, is not known; version 5 has 300 bytes, 10 has "
+                "2240 and 11 has 2248",
                 function, info.configSize, info.version);
   }
+  HcclCommConfigInit(config);
+  std::memcpy(config, given, info.configSize);
+  return HCCL_SUCCESS;
+}
+
+HcclResult readConfig(const char* function, const HcclCommConfig& config, Settings* settings) {
   if (config.hcclBufferSize == 0) {
     return fail(HCCL_E_PARA, "%s: config.hcclBufferSize is 0; it is in megabytes, at least 1",
                 function);
@@ -158,7 +178,9 @@ HcclResult readSettings(const char* function, const HcclCommConfig* config, Sett
   if (result != HCCL_SUCCESS || config == nullptr) {
     return result;
   }
-  return readConfig(function, *config, settings);
+  HcclCommConfig whole;
+  result = copyConfig(function, config, &whole);
+  return result == HCCL_SUCCESS ? readConfig(function, whole, settings) : result;
 }
 
 HcclResult deterministicLevel(const char* function, uint32_t* level) {
