@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "aclnn/tensor.hpp"
@@ -49,7 +50,7 @@ aclnnStatus checkPresence(const Arguments& a) {
                             {"dpse", a.dpse}}) {
     if (const aclnnStatus status = checkOptionalTensor(a.op, r.name, r.tensor)) return status;
   }
-  if (a.varLen) {
+  if (a.layouts == Layouts::Packed) {
     if (const aclnnStatus status = checkIntArray(a.op, "actualSeqQLen", a.actualSeqQLen)) return status;
     if (const aclnnStatus status = checkIntArray(a.op, "actualSeqKvLen", a.actualSeqKvLen)) return status;
   }
@@ -98,6 +99,18 @@ aclnnStatus checkFeatures(const Arguments& a) {
   if (a.pse) {
     return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: positional bias (pse %s) is not supported; pass NULL", a.op,
                 text(a.pse->describe()));
+  }
+  if (a.pseType != 0 && a.pseType != 1) {
+    return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: pseType %" PRId64 " is not supported; pass 1 and no pse", a.op,
+                a.pseType);
+  }
+  if (a.needsRope) {
+    return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: rotary parts are not supported; concatenate them to query and key",
+                a.op);
+  }
+  if (!a.softmaxLayout || std::strcmp(a.softmaxLayout, "") != 0) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the softmax layout %s is not supported; pass \"\"", a.op,
+                a.softmaxLayout ? a.softmaxLayout : "NULL");
   }
   if (a.paddingMask) return fail(ACLNN_ERR_PARAM_INVALID, "%s: paddingMask is reserved; pass NULL", a.op);
   if (a.innerPrecise < 0 || a.innerPrecise > 2) {
@@ -160,7 +173,7 @@ aclnnStatus checkShapes(const Arguments& a, Layout layout, Request* r) {
                 text(shapeText(a.query->viewDims)), q.batches, kMaxBatches);
   }
   std::vector<int64_t> statistics =
-      a.varLen ? std::vector<int64_t>{q.rows, q.heads, 8} : std::vector<int64_t>{q.batches, q.heads, q.rows, 8};
+      a.layouts == Layouts::Packed ? std::vector<int64_t>{q.rows, q.heads, 8} : std::vector<int64_t>{q.batches, q.heads, q.rows, 8};
   const std::vector<int64_t> attention = shapeOf(layout, {q.batches, q.rows, q.heads, v.dim});
   struct Expected {
     const char* name;
@@ -193,7 +206,7 @@ int64_t lengthAt(const std::vector<int64_t>& ends, size_t n) {
 }
 
 aclnnStatus readSequences(const Arguments& a, Request* r) {
-  if (!a.varLen) {
+  if (a.layouts == Layouts::Dense) {
     for (int64_t b = 0; b < r->query.batches; ++b) {
       r->sequences.push_back({b, 0, 0, r->query.rows, r->key.rows, b * r->query.heads * r->query.rows,
                               diagonalOf(a, r->query.rows, r->key.rows)});
@@ -241,28 +254,36 @@ StatisticsView statisticsView(const aclTensor& t) {
   return view;
 }
 
-// All tensor arguments in the order of the C functions.
+// All tensor arguments in the order of the C function.
 std::vector<DeviceSpan> spansOf(const Arguments& a) {
-  std::vector<DeviceSpan> spans = {inputSpan("query", a.query), inputSpan("key", a.key), inputSpan("value", a.value)};
-  if (a.backward) spans.push_back(inputSpan("dy", a.dy));
-  for (const DeviceSpan& s : {inputSpan("pseShift", a.pse), inputSpan("dropMask", a.dropMask),
-                              inputSpan("paddingMask", a.paddingMask), inputSpan("attenMask", a.attenMask)}) {
-    spans.push_back(s);
-  }
+  std::vector<DeviceSpan> spans;
+  const auto add = [&spans](const DeviceSpan& span) { spans.push_back(span); };
+  add(inputSpan("query", a.query));
+  if (a.needsRope) add(inputSpan("queryRope", a.queryRope));
+  add(inputSpan("key", a.key));
+  if (a.needsRope) add(inputSpan("keyRope", a.keyRope));
+  add(inputSpan("value", a.value));
+  if (a.backward) add(inputSpan("dy", a.dy));
+  add(inputSpan("pseShift", a.pse));
+  add(inputSpan("dropMask", a.dropMask));
+  add(inputSpan("paddingMask", a.paddingMask));
+  add(inputSpan("attenMask", a.attenMask));
   if (a.backward) {
-    for (const DeviceSpan& s : {inputSpan("softmaxMax", a.softmaxMax), inputSpan("softmaxSum", a.softmaxSum),
-                                untouched(inputSpan("softmaxIn", a.softmaxOut)),
-                                inputSpan(kAttention[a.backward], a.attention), outputSpan("dq", a.dq),
-                                outputSpan("dk", a.dk), outputSpan("dv", a.dv),
-                                untouched(outputSpan("dpse", a.dpse))}) {
-      spans.push_back(s);
-    }
+    add(inputSpan("softmaxMax", a.softmaxMax));
+    add(inputSpan("softmaxSum", a.softmaxSum));
+    add(untouched(inputSpan("softmaxIn", a.softmaxOut)));
+    add(inputSpan(kAttention[a.backward], a.attention));
+    add(outputSpan("dq", a.dq));
+    if (a.needsRope) add(outputSpan("dqRope", a.dqRope));
+    add(outputSpan("dk", a.dk));
+    if (a.needsRope) add(outputSpan("dkRope", a.dkRope));
+    add(outputSpan("dv", a.dv));
+    add(untouched(outputSpan("dpse", a.dpse)));
   } else {
-    for (const DeviceSpan& s : {outputSpan("softmaxMax", a.softmaxMax), outputSpan("softmaxSum", a.softmaxSum),
-                                untouched(outputSpan("softmaxOut", a.softmaxOut)),
-                                outputSpan(kAttention[a.backward], a.attention)}) {
-      spans.push_back(s);
-    }
+    add(outputSpan("softmaxMax", a.softmaxMax));
+    add(outputSpan("softmaxSum", a.softmaxSum));
+    add(untouched(outputSpan("softmaxOut", a.softmaxOut)));
+    add(outputSpan(kAttention[a.backward], a.attention));
   }
   return spans;
 }
@@ -301,9 +322,9 @@ aclnnStatus readArguments(const Arguments& a, Request* r) {
   r->backward = a.backward;
   if (const aclnnStatus status = checkPresence(a)) return status;
   Layout layout;
-  if (!parseLayout(a.inputLayout, a.varLen, &layout)) {
+  if (!parseLayout(a.inputLayout, a.layouts, &layout)) {
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: inputLayout \"%s\" is not %s", a.op, a.inputLayout,
-                a.varLen ? "TND" : "BSH, SBH, BSND or BNSD");
+                a.layouts == Layouts::Packed ? "TND" : "BSH, SBH, BSND or BNSD");
   }
   if (a.headNum <= 0) return fail(ACLNN_ERR_PARAM_INVALID, "%s: headNum %" PRId64 " is not positive", a.op, a.headNum);
   struct Input {

@@ -10,14 +10,19 @@
 
 namespace cann4j::attention {
 
-// What the four flash attention operators take, by CANN's names.
+enum class Layouts { Dense, Packed };  // BSH, SBH, BSND, BNSD; TND
+
+// What the flash attention operators take, by CANN's names. What a version lacks keeps the value that it stands for.
 struct Arguments {
   const char* op;
-  bool varLen = false;
+  Layouts layouts = Layouts::Dense;
   bool backward = false;
+  bool needsRope = false;  // V3: query and key come in two parts each
   const aclTensor* query = nullptr;
   const aclTensor* key = nullptr;
   const aclTensor* value = nullptr;
+  const aclTensor* queryRope = nullptr;
+  const aclTensor* keyRope = nullptr;
   const aclTensor* dy = nullptr;
   const aclTensor* pse = nullptr;
   const aclTensor* dropMask = nullptr;
@@ -30,6 +35,8 @@ struct Arguments {
   const aclIntArray* prefix = nullptr;
   const aclIntArray* actualSeqQLen = nullptr;
   const aclIntArray* actualSeqKvLen = nullptr;
+  const aclIntArray* qStartIdx = nullptr;
+  const aclIntArray* kvStartIdx = nullptr;
   double scaleValue = 1;
   double keepProb = 1;
   int64_t preTokens = 0;
@@ -38,8 +45,12 @@ struct Arguments {
   const char* inputLayout = nullptr;
   int64_t innerPrecise = 0;
   int64_t sparseMode = 0;
+  int64_t pseType = 1;
+  const char* softmaxLayout = "";
   const aclTensor* dq = nullptr;
+  const aclTensor* dqRope = nullptr;
   const aclTensor* dk = nullptr;
+  const aclTensor* dkRope = nullptr;
   const aclTensor* dv = nullptr;
   const aclTensor* dpse = nullptr;  // not computed
 };

@@ -4,14 +4,8 @@
 #include "attention/arguments.hpp"
 #include "attention/launch.hpp"
 
-using cann4j::attention::Arguments;
-
-namespace {
-
-constexpr char kScore[] = "aclnnFlashAttentionScore";
-constexpr char kVarLenScore[] = "aclnnFlashAttentionVarLenScore";
-
-}  // namespace
+using cann4j::attention::Layouts;
+using cann4j::attention::prepare;
 
 extern "C" {
 
@@ -20,35 +14,45 @@ aclnnStatus aclnnFlashAttentionScoreGetWorkspaceSize(
     const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional,
     const aclIntArray* prefixOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens,
     int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode, const aclTensor* softmaxMaxOut,
-    const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut,
-    const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
-  Arguments a{.op = kScore};
-  a.query = query;
-  a.key = key;
-  a.value = value;
-  a.pse = realShiftOptional;
-  a.dropMask = dropMaskOptional;
-  a.paddingMask = paddingMaskOptional;
-  a.attenMask = attenMaskOptional;
-  a.prefix = prefixOptional;
-  a.scaleValue = scaleValue;
-  a.keepProb = keepProb;
-  a.preTokens = preTokens;
-  a.nextTokens = nextTokens;
-  a.headNum = headNum;
-  a.inputLayout = inputLayout;
-  a.innerPrecise = innerPrecise;
-  a.sparseMode = sparseMode;
-  a.softmaxMax = softmaxMaxOut;
-  a.softmaxSum = softmaxSumOut;
-  a.softmaxOut = softmaxOutOut;
-  a.attention = attentionOutOut;
-  return cann4j::attention::prepare(a, workspaceSize, executor);
+    const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut, const aclTensor* attentionOutOut,
+    uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionScore", .query = query, .key = key, .value = value, .pse = realShiftOptional,
+       .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional,
+       .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut, .softmaxOut = softmaxOutOut,
+       .attention = attentionOutOut, .prefix = prefixOptional, .scaleValue = scaleValue, .keepProb = keepProb,
+       .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum, .inputLayout = inputLayout,
+       .innerPrecise = innerPrecise, .sparseMode = sparseMode},
+      workspaceSize, executor);
 }
 
 aclnnStatus aclnnFlashAttentionScore(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
                                      const aclrtStream stream) {
-  return cann4j::launch(kScore, workspace, workspaceSize, executor, stream);
+  return cann4j::launch("aclnnFlashAttentionScore", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* key, const aclTensor* value, const aclTensor* realShiftOptional,
+    const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional,
+    const aclIntArray* prefixOptional, const aclIntArray* qStartIdxOptional, const aclIntArray* kvStartIdxOptional,
+    double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout,
+    int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor* softmaxMaxOut,
+    const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut, const aclTensor* attentionOutOut,
+    uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionScoreV2", .query = query, .key = key, .value = value, .pse = realShiftOptional,
+       .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional,
+       .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut, .softmaxOut = softmaxOutOut,
+       .attention = attentionOutOut, .prefix = prefixOptional, .qStartIdx = qStartIdxOptional,
+       .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens,
+       .nextTokens = nextTokens, .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise,
+       .sparseMode = sparseMode, .pseType = pseType},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionScoreV2(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                       const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionScoreV2", workspace, workspaceSize, executor, stream);
 }
 
 aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
@@ -59,35 +63,98 @@ aclnnStatus aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
     int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode,
     const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut,
     const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
-  Arguments a{.op = kVarLenScore, .varLen = true};
-  a.query = query;
-  a.key = key;
-  a.value = value;
-  a.pse = realShiftOptional;
-  a.dropMask = dropMaskOptional;
-  a.paddingMask = paddingMaskOptional;
-  a.attenMask = attenMaskOptional;
-  a.prefix = prefixOptional;
-  a.actualSeqQLen = actualSeqQLenOptional;
-  a.actualSeqKvLen = actualSeqKvLenOptional;
-  a.scaleValue = scaleValue;
-  a.keepProb = keepProb;
-  a.preTokens = preTokens;
-  a.nextTokens = nextTokens;
-  a.headNum = headNum;
-  a.inputLayout = inputLayout;
-  a.innerPrecise = innerPrecise;
-  a.sparseMode = sparseMode;
-  a.softmaxMax = softmaxMaxOut;
-  a.softmaxSum = softmaxSumOut;
-  a.softmaxOut = softmaxOutOut;
-  a.attention = attentionOutOut;
-  return cann4j::attention::prepare(a, workspaceSize, executor);
+  return prepare(
+      {.op = "aclnnFlashAttentionVarLenScore", .layouts = Layouts::Packed, .query = query, .key = key, .value = value,
+       .pse = realShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
+       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut,
+       .softmaxOut = softmaxOutOut, .attention = attentionOutOut, .prefix = prefixOptional,
+       .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode},
+      workspaceSize, executor);
 }
 
 aclnnStatus aclnnFlashAttentionVarLenScore(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
                                            const aclrtStream stream) {
-  return cann4j::launch(kVarLenScore, workspace, workspaceSize, executor, stream);
+  return cann4j::launch("aclnnFlashAttentionVarLenScore", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* key, const aclTensor* value, const aclTensor* realShiftOptional,
+    const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional,
+    const aclIntArray* prefixOptional, const aclIntArray* actualSeqQLenOptional,
+    const aclIntArray* actualSeqKvLenOptional, const aclIntArray* qStartIdxOptional,
+    const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens,
+    int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType,
+    const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut,
+    const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionVarLenScoreV2", .layouts = Layouts::Packed, .query = query, .key = key,
+       .value = value, .pse = realShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
+       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut,
+       .softmaxOut = softmaxOutOut, .attention = attentionOutOut, .prefix = prefixOptional,
+       .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode, .pseType = pseType},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionVarLenScoreV2(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                             const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionVarLenScoreV2", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* queryRope, const aclTensor* key, const aclTensor* keyRope,
+    const aclTensor* value, const aclTensor* realShiftOptional, const aclTensor* dropMaskOptional,
+    const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional, const aclIntArray* prefixOptional,
+    const aclIntArray* actualSeqQLenOptional, const aclIntArray* actualSeqKvLenOptional,
+    const aclIntArray* qStartIdxOptional, const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb,
+    int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, int64_t pseType, const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut,
+    const aclTensor* softmaxOutOut, const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionVarLenScoreV3", .layouts = Layouts::Packed, .needsRope = true, .query = query,
+       .key = key, .value = value, .queryRope = queryRope, .keyRope = keyRope, .pse = realShiftOptional,
+       .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional,
+       .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut, .softmaxOut = softmaxOutOut,
+       .attention = attentionOutOut, .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional,
+       .actualSeqKvLen = actualSeqKvLenOptional, .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional,
+       .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens,
+       .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode,
+       .pseType = pseType},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionVarLenScoreV3(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                             const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionVarLenScoreV3", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* key, const aclTensor* value, const aclTensor* realShiftOptional,
+    const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional,
+    const aclIntArray* prefixOptional, const aclIntArray* actualSeqQLenOptional,
+    const aclIntArray* actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens,
+    int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode,
+    char* softmaxOutLayout, const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut,
+    const aclTensor* softmaxOutOut, const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionVarLenScoreV4", .layouts = Layouts::Packed, .query = query, .key = key,
+       .value = value, .pse = realShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
+       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut,
+       .softmaxOut = softmaxOutOut, .attention = attentionOutOut, .prefix = prefixOptional,
+       .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode,
+       .softmaxLayout = softmaxOutLayout},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionVarLenScoreV4(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                             const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionVarLenScoreV4", workspace, workspaceSize, executor, stream);
 }
 
 }  // extern "C"

@@ -4,14 +4,8 @@
 #include "attention/arguments.hpp"
 #include "attention/launch.hpp"
 
-using cann4j::attention::Arguments;
-
-namespace {
-
-constexpr char kScoreGrad[] = "aclnnFlashAttentionScoreGrad";
-constexpr char kUnpaddingScoreGrad[] = "aclnnFlashAttentionUnpaddingScoreGrad";
-
-}  // namespace
+using cann4j::attention::Layouts;
+using cann4j::attention::prepare;
 
 extern "C" {
 
@@ -19,91 +13,160 @@ aclnnStatus aclnnFlashAttentionScoreGradGetWorkspaceSize(
     const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
     const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
     const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
-    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional,
-    const aclIntArray* prefixOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional, const aclIntArray* prefixOptional,
     double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout,
-    int64_t innerPrecise, int64_t sparseMode, const aclTensor* dqOut, const aclTensor* dkOut,
-    const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize,
-    aclOpExecutor** executor) {
-  Arguments a{.op = kScoreGrad, .backward = true};
-  a.query = query;
-  a.key = keyIn;
-  a.value = value;
-  a.dy = dy;
-  a.pse = pseShiftOptional;
-  a.dropMask = dropMaskOptional;
-  a.paddingMask = paddingMaskOptional;
-  a.attenMask = attenMaskOptional;
-  a.softmaxMax = softmaxMaxOptional;
-  a.softmaxSum = softmaxSumOptional;
-  a.softmaxOut = softmaxInOptional;
-  a.attention = attentionInOptional;
-  a.prefix = prefixOptional;
-  a.scaleValue = scaleValue;
-  a.keepProb = keepProb;
-  a.preTokens = preTokens;
-  a.nextTokens = nextTokens;
-  a.headNum = headNum;
-  a.inputLayout = inputLayout;
-  a.innerPrecise = innerPrecise;
-  a.sparseMode = sparseMode;
-  a.dq = dqOut;
-  a.dk = dkOut;
-  a.dv = dvOut;
-  a.dpse = dpseOut;
-  return cann4j::attention::prepare(a, workspaceSize, executor);
+    int64_t innerPrecise, int64_t sparseMode, const aclTensor* dqOut, const aclTensor* dkOut, const aclTensor* dvOut,
+    const aclTensor* dpseOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionScoreGrad", .backward = true, .query = query, .key = keyIn, .value = value, .dy = dy,
+       .pse = pseShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
+       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional, .softmaxSum = softmaxSumOptional,
+       .softmaxOut = softmaxInOptional, .attention = attentionInOptional, .prefix = prefixOptional,
+       .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens,
+       .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode,
+       .dq = dqOut, .dk = dkOut, .dv = dvOut, .dpse = dpseOut},
+      workspaceSize, executor);
 }
 
 aclnnStatus aclnnFlashAttentionScoreGrad(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
-    const aclrtStream stream) {
-  return cann4j::launch(kScoreGrad, workspace, workspaceSize, executor, stream);
+                                         const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionScoreGrad", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
+    const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
+    const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional, const aclIntArray* prefixOptional,
+    const aclIntArray* qStartIdxOptional, const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb,
+    int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, int64_t pseType, const aclTensor* dqOut, const aclTensor* dkOut, const aclTensor* dvOut,
+    const aclTensor* dpseOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionScoreGradV2", .backward = true, .query = query, .key = keyIn, .value = value,
+       .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
+       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional, .softmaxSum = softmaxSumOptional,
+       .softmaxOut = softmaxInOptional, .attention = attentionInOptional, .prefix = prefixOptional,
+       .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode, .pseType = pseType,
+       .dq = dqOut, .dk = dkOut, .dv = dvOut, .dpse = dpseOut},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionScoreGradV2(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                           const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionScoreGradV2", workspace, workspaceSize, executor, stream);
 }
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
     const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
     const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
     const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
-    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional,
-    const aclIntArray* prefixOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional, const aclIntArray* prefixOptional,
     const aclIntArray* actualSeqQLenOptional, const aclIntArray* actualSeqKvLenOptional, double scaleValue,
     double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
-    int64_t sparseMode, const aclTensor* dqOut, const aclTensor* dkOut,
-    const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize,
-    aclOpExecutor** executor) {
-  Arguments a{.op = kUnpaddingScoreGrad, .varLen = true, .backward = true};
-  a.query = query;
-  a.key = keyIn;
-  a.value = value;
-  a.dy = dy;
-  a.pse = pseShiftOptional;
-  a.dropMask = dropMaskOptional;
-  a.paddingMask = paddingMaskOptional;
-  a.attenMask = attenMaskOptional;
-  a.softmaxMax = softmaxMaxOptional;
-  a.softmaxSum = softmaxSumOptional;
-  a.softmaxOut = softmaxInOptional;
-  a.attention = attentionInOptional;
-  a.prefix = prefixOptional;
-  a.actualSeqQLen = actualSeqQLenOptional;
-  a.actualSeqKvLen = actualSeqKvLenOptional;
-  a.scaleValue = scaleValue;
-  a.keepProb = keepProb;
-  a.preTokens = preTokens;
-  a.nextTokens = nextTokens;
-  a.headNum = headNum;
-  a.inputLayout = inputLayout;
-  a.innerPrecise = innerPrecise;
-  a.sparseMode = sparseMode;
-  a.dq = dqOut;
-  a.dk = dkOut;
-  a.dv = dvOut;
-  a.dpse = dpseOut;
-  return cann4j::attention::prepare(a, workspaceSize, executor);
+    int64_t sparseMode, const aclTensor* dqOut, const aclTensor* dkOut, const aclTensor* dvOut,
+    const aclTensor* dpseOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionUnpaddingScoreGrad", .layouts = Layouts::Packed, .backward = true, .query = query,
+       .key = keyIn, .value = value, .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional,
+       .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional,
+       .softmaxSum = softmaxSumOptional, .softmaxOut = softmaxInOptional, .attention = attentionInOptional,
+       .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens,
+       .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode,
+       .dq = dqOut, .dk = dkOut, .dv = dvOut, .dpse = dpseOut},
+      workspaceSize, executor);
 }
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGrad(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
-    const aclrtStream stream) {
-  return cann4j::launch(kUnpaddingScoreGrad, workspace, workspaceSize, executor, stream);
+                                                  const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionUnpaddingScoreGrad", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
+    const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
+    const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional, const aclIntArray* prefixOptional,
+    const aclIntArray* actualSeqQLenOptional, const aclIntArray* actualSeqKvLenOptional,
+    const aclIntArray* qStartIdxOptional, const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb,
+    int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, int64_t pseType, const aclTensor* dqOut, const aclTensor* dkOut, const aclTensor* dvOut,
+    const aclTensor* dpseOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionUnpaddingScoreGradV2", .layouts = Layouts::Packed, .backward = true, .query = query,
+       .key = keyIn, .value = value, .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional,
+       .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional,
+       .softmaxSum = softmaxSumOptional, .softmaxOut = softmaxInOptional, .attention = attentionInOptional,
+       .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode, .pseType = pseType,
+       .dq = dqOut, .dk = dkOut, .dv = dvOut, .dpse = dpseOut},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                                    const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionUnpaddingScoreGradV2", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* queryRope, const aclTensor* keyIn, const aclTensor* keyInRope,
+    const aclTensor* value, const aclTensor* dy, const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional,
+    const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional,
+    const aclTensor* softmaxSumOptional, const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional,
+    const aclIntArray* prefixOptional, const aclIntArray* actualSeqQLenOptional,
+    const aclIntArray* actualSeqKvLenOptional, const aclIntArray* qStartIdxOptional,
+    const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens,
+    int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType,
+    const aclTensor* dqOut, const aclTensor* dqRopeOut, const aclTensor* dkOut, const aclTensor* dkRopeOut,
+    const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionUnpaddingScoreGradV3", .layouts = Layouts::Packed, .backward = true,
+       .needsRope = true, .query = query, .key = keyIn, .value = value, .queryRope = queryRope, .keyRope = keyInRope,
+       .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
+       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional, .softmaxSum = softmaxSumOptional,
+       .softmaxOut = softmaxInOptional, .attention = attentionInOptional, .prefix = prefixOptional,
+       .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode, .pseType = pseType,
+       .dq = dqOut, .dqRope = dqRopeOut, .dk = dkOut, .dkRope = dkRopeOut, .dv = dvOut, .dpse = dpseOut},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                                    const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionUnpaddingScoreGradV3", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
+    const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
+    const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional, const aclIntArray* prefixOptional,
+    const aclIntArray* actualSeqQLenOptional, const aclIntArray* actualSeqKvLenOptional, double scaleValue,
+    double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, const aclTensor* dqOut, const aclTensor* dkOut, const aclTensor* dvOut,
+    const aclTensor* dpseOut, char* softmaxInLayout, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionUnpaddingScoreGradV4", .layouts = Layouts::Packed, .backward = true, .query = query,
+       .key = keyIn, .value = value, .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional,
+       .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional,
+       .softmaxSum = softmaxSumOptional, .softmaxOut = softmaxInOptional, .attention = attentionInOptional,
+       .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens,
+       .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode,
+       .softmaxLayout = softmaxInLayout, .dq = dqOut, .dk = dkOut, .dv = dvOut, .dpse = dpseOut},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                                    const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionUnpaddingScoreGradV4", workspace, workspaceSize, executor, stream);
 }
 
 }  // extern "C"

@@ -5,14 +5,14 @@
 
 namespace cann4j::attention {
 
-bool parseLayout(const char* name, bool varLen, Layout* layout) {
+bool parseLayout(const char* name, Layouts layouts, Layout* layout) {
   struct Named {
     const char* name;
     Layout layout;
   };
   static constexpr Named kDense[] = {
       {"BSH", Layout::BSH}, {"SBH", Layout::SBH}, {"BSND", Layout::BSND}, {"BNSD", Layout::BNSD}};
-  if (varLen) {
+  if (layouts == Layouts::Packed) {
     *layout = Layout::TND;
     return std::strcmp(name, "TND") == 0;
   }

@@ -11,7 +11,7 @@ namespace cann4j::attention {
 enum class Layout { BSH, SBH, BSND, BNSD, TND };
 
 // False if the name is none of the operator's layouts.
-bool parseLayout(const char* name, bool varLen, Layout* layout);
+bool parseLayout(const char* name, Layouts layouts, Layout* layout);
 size_t rankOf(Layout layout);
 
 // The sizes of query, key and value, whose ranks are right. False if a last dimension of BSH or SBH does not divide.
