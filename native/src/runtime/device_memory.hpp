@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "acl/acl_base.h"
+#include "ipc/file.hpp"
 
 namespace cann4j {
 
@@ -32,7 +33,8 @@ class IntervalSet {
 };
 
 // The memory of one simulated device: a range of addresses without access rights, and the mapping
-// behind it. Best fit with coalescing; freed pages stay resident up to a limit.
+// behind it, of a file in memory that other processes can map too. Best fit with coalescing; freed
+// pages stay resident up to a limit.
 class DeviceMemory {
  public:
   static std::unique_ptr<DeviceMemory> reserve(size_t limit);  // nullptr: no address space
@@ -44,13 +46,18 @@ class DeviceMemory {
   bool inLiveAllocation(const void* p, size_t bytes);
   void info(size_t* free, size_t* total);
 
+  uintptr_t base() const { return base_; }
+  size_t span() const { return span_; }
+  // Not open where the system gives no such file; the memory is private then.
+  const ipc::File& file() const { return file_; }
+
  private:
   struct Block {
     size_t bytes;  // counted against the limit
     size_t room;   // taken from the range
   };
 
-  DeviceMemory(uintptr_t base, size_t span, size_t limit);
+  DeviceMemory(uintptr_t base, size_t span, size_t limit, ipc::File file);
   void* host(size_t offset) const;
   void addFree(size_t offset, size_t bytes);
   void removeFree(std::map<size_t, size_t>::iterator it);
@@ -59,6 +66,7 @@ class DeviceMemory {
   const uintptr_t base_;
   const size_t span_;
   const size_t limit_;
+  const ipc::File file_;
   std::shared_mutex mutex_;
   size_t used_ = 0;
   size_t committed_ = 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -21,9 +24,10 @@ namespace cann4j {
 namespace {
 
 constexpr size_t kPage = 4096;
+constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLongestRange = size_t{256} << 30;  // thread sanitizers take twice that at most
 constexpr size_t kGrowth = size_t{8} << 20;
-constexpr size_t kKeptDirty = size_t{256} << 20;  // freed bytes kept resident for quick reuse
+constexpr size_t kKeptShare = 64;  // of the limit, freed bytes are kept resident for quick reuse
 constexpr size_t kPageAligned = size_t{64} << 10;
 constexpr int kUndefinedByte = 0xFF;  // NaN in every floating type
 
@@ -109,16 +113,55 @@ void IntervalSet::remove(size_t begin, size_t end) {
 
 // ---- DeviceMemory ----
 
-std::unique_ptr<DeviceMemory> DeviceMemory::reserve(size_t limit) {
-  void* base = mmap(nullptr, 2 * kDeviceToHost, PROT_NONE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return base == MAP_FAILED ? nullptr
-                            : std::unique_ptr<DeviceMemory>(new DeviceMemory(
-                                  reinterpret_cast<uintptr_t>(base), kDeviceToHost, limit));
+namespace {
+
+// A file of this size that never shrinks under those who map it.
+ipc::File memoryFile(size_t bytes) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes) {
+    return {};  // to try would be a signal, deadly as a rule
+  }
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+  const char* name = "cann4j-device";
+  ipc::File file(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+  if (!file.isOpen() && errno == EINVAL) {  // older than Linux 6.3
+    file = ipc::File(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  }
+  const int descriptor = file.descriptor();
+  const bool isSized = file.isOpen() && ftruncate(descriptor, static_cast<off_t>(bytes)) == 0 &&
+                       fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0;
+  return isSized ? std::move(file) : ipc::File();
 }
 
-DeviceMemory::DeviceMemory(uintptr_t base, size_t span, size_t limit)
-    : base_(base), span_(span), limit_(limit) {
+}  // namespace
+
+std::unique_ptr<DeviceMemory> DeviceMemory::reserve(size_t limit) {
+  const size_t bytes = 2 * kDeviceToHost;
+  void* start = mmap(nullptr, bytes + kHugePage, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (start == MAP_FAILED) {
+    return nullptr;
+  }
+  const uintptr_t base = roundUp(reinterpret_cast<uintptr_t>(start), kHugePage);
+  void* host = reinterpret_cast<void*>(base + kDeviceToHost);
+  ipc::File file = memoryFile(kDeviceToHost);
+  if (file.isOpen()) {
+    if (mmap(host, kDeviceToHost, PROT_NONE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+             file.descriptor(), 0) == MAP_FAILED) {
+      munmap(start, bytes + kHugePage);
+      return nullptr;
+    }
+    // A child would write into this process's memory.
+    madvise(host, kDeviceToHost, MADV_DONTFORK);
+  }
+  return std::unique_ptr<DeviceMemory>(
+      new DeviceMemory(base, kDeviceToHost, limit, std::move(file)));
+}
+
+DeviceMemory::DeviceMemory(uintptr_t base, size_t span, size_t limit, ipc::File file)
+    : base_(base), span_(span), limit_(limit), file_(std::move(file)) {
   addFree(0, span);
 }
 
@@ -225,7 +268,7 @@ aclError DeviceMemory::release(void* devicePtr) {
   addFree(begin, end - begin);
   dirty_.add(offset, offset + block.room);
   // Debug keeps freed memory filled, which pages given back are not.
-  if (dirty_.bytes() > kKeptDirty && !options().debug) {
+  if (dirty_.bytes() > limit_ / kKeptShare && !options().debug) {
     giveBack();
   }
   return ACL_SUCCESS;
@@ -236,7 +279,7 @@ void DeviceMemory::giveBack() {
     const size_t begin = roundUp(from, kPage);
     const size_t end = to / kPage * kPage;
     if (begin < end) {
-      madvise(host(begin), end - begin, MADV_DONTNEED);
+      madvise(host(begin), end - begin, file_.isOpen() ? MADV_REMOVE : MADV_DONTNEED);
     }
   }
   dirty_.clear();
@@ -287,27 +330,48 @@ bool isBackingMemory(const void* p) {
   return false;
 }
 
+static aclError reserveDevice(int device, DeviceMemory** memory) {
+  *memory = memoryOf(device);
+  if (*memory != nullptr) {
+    return ACL_SUCCESS;
+  }
+  std::lock_guard lock(table().mutex);
+  *memory = memoryOf(device);
+  if (*memory == nullptr) {
+    *memory = DeviceMemory::reserve(options().deviceMemory).release();
+    table().devices[static_cast<size_t>(device)].store(*memory, std::memory_order_release);
+  }
+  return *memory != nullptr
+             ? ACL_SUCCESS
+             : fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
+                    "cannot reserve %llu bytes of address space for device %d; lower "
+                    "CANN4J_CPU_DEVICE_MEMORY or raise the limit on virtual memory",
+                    static_cast<unsigned long long>(options().deviceMemory), device);
+}
+
 aclError allocateDevice(int device, size_t size, size_t extra, void** devicePtr) {
   if (size > kLongestRange) {
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION, "out of device memory: %zu bytes asked for", size);
   }
-  DeviceMemory* memory = memoryOf(device);
-  if (memory == nullptr) {
-    std::lock_guard lock(table().mutex);
-    memory = memoryOf(device);
-    if (memory == nullptr) {
-      auto reserved = DeviceMemory::reserve(options().deviceMemory);
-      if (reserved == nullptr) {
-        return fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
-                    "cannot reserve %llu bytes of address space for device %d; lower "
-                    "CANN4J_CPU_DEVICE_MEMORY or raise the limit on virtual memory",
-                    static_cast<unsigned long long>(options().deviceMemory), device);
-      }
-      memory = reserved.release();
-      table().devices[static_cast<size_t>(device)].store(memory, std::memory_order_release);
-    }
+  DeviceMemory* memory = nullptr;
+  const aclError error = reserveDevice(device, &memory);
+  return error != ACL_SUCCESS ? error : memory->allocate(roundUp(size, 32) + extra, devicePtr);
+}
+
+aclError shareDevice(int device, SharedDevice* shared) {
+  DeviceMemory* memory = nullptr;
+  const aclError error = reserveDevice(device, &memory);
+  if (error != ACL_SUCCESS) {
+    return error;
   }
-  return memory->allocate(roundUp(size, 32) + extra, devicePtr);
+  if (!memory->file().isOpen()) {
+    return fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
+                "the memory of device %d cannot be shared with other processes: the system gave no "
+                "memory file of %zu bytes (memfd_create, or the limit on file sizes)",
+                device, memory->span());
+  }
+  *shared = {memory->file().descriptor(), memory->base(), memory->span()};
+  return ACL_SUCCESS;
 }
 
 aclError freeDevice(void* devicePtr) {

@@ -36,6 +36,14 @@ aclError allocateDevice(int device, size_t size, size_t extra, void** devicePtr)
 aclError freeDevice(void* devicePtr);
 void deviceMemoryInfo(int device, size_t* free, size_t* total);
 
+// What another process needs to map the memory of a device.
+struct SharedDevice {
+  int file;
+  uintptr_t base;  // the device address of the file's first byte
+  size_t span;
+};
+aclError shareDevice(int device, SharedDevice* shared);
+
 aclError allocatePinned(size_t size, void** hostPtr);
 aclError freePinned(void* hostPtr);
 bool isPinnedRange(const void* p, size_t bytes);
