@@ -4,10 +4,6 @@
 
 #include "acl_rt.h"
 
-#define ACL_MAJOR_VERSION 1
-#define ACL_MINOR_VERSION 13
-#define ACL_PATCH_VERSION 0
-
 #ifdef __cplusplus
 extern "C" {
 #endif

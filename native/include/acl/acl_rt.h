@@ -5,107 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "acl_base.h"
+#include "acl_rt_types.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define ACL_EVENT_SYNC 0x00000001U
-#define ACL_EVENT_CAPTURE_STREAM_PROGRESS 0x00000002U
-#define ACL_EVENT_TIME_LINE 0x00000008U
-
-#define ACL_STREAM_FAST_LAUNCH 0x00000001U
-#define ACL_STREAM_FAST_SYNC 0x00000002U
-
-typedef enum aclrtRunMode {
-  ACL_DEVICE = 0,
-  ACL_HOST = 1
-} aclrtRunMode;
-
-typedef enum aclrtMemcpyKind {
-  ACL_MEMCPY_HOST_TO_HOST = 0,
-  ACL_MEMCPY_HOST_TO_DEVICE = 1,
-  ACL_MEMCPY_DEVICE_TO_HOST = 2,
-  ACL_MEMCPY_DEVICE_TO_DEVICE = 3,
-  ACL_MEMCPY_DEFAULT = 4,
-  ACL_MEMCPY_HOST_TO_BUF_TO_DEVICE = 5,
-  ACL_MEMCPY_INNER_DEVICE_TO_DEVICE = 6,
-  ACL_MEMCPY_INTER_DEVICE_TO_DEVICE = 7
-} aclrtMemcpyKind;
-
-typedef enum aclrtMemMallocPolicy {
-  ACL_MEM_MALLOC_HUGE_FIRST = 0,
-  ACL_MEM_MALLOC_HUGE_ONLY = 1,
-  ACL_MEM_MALLOC_NORMAL_ONLY = 2,
-  ACL_MEM_MALLOC_HUGE_FIRST_P2P = 3,
-  ACL_MEM_MALLOC_HUGE_ONLY_P2P = 4,
-  ACL_MEM_MALLOC_NORMAL_ONLY_P2P = 5,
-  ACL_MEM_MALLOC_HUGE1G_ONLY = 6,
-  ACL_MEM_MALLOC_HUGE1G_ONLY_P2P = 7,
-  ACL_MEM_TYPE_LOW_BAND_WIDTH = 0x0100,
-  ACL_MEM_TYPE_HIGH_BAND_WIDTH = 0x1000,
-  ACL_MEM_ACCESS_USER_SPACE_READONLY = 0x100000
-} aclrtMemMallocPolicy;
-
-typedef enum aclrtMemAttr {
-  ACL_DDR_MEM = 0,
-  ACL_HBM_MEM = 1,
-  ACL_DDR_MEM_HUGE = 2,
-  ACL_DDR_MEM_NORMAL = 3,
-  ACL_HBM_MEM_HUGE = 4,
-  ACL_HBM_MEM_NORMAL = 5,
-  ACL_DDR_MEM_P2P_HUGE = 6,
-  ACL_DDR_MEM_P2P_NORMAL = 7,
-  ACL_HBM_MEM_P2P_HUGE = 8,
-  ACL_HBM_MEM_P2P_NORMAL = 9,
-  ACL_HBM_MEM_HUGE1G = 10,
-  ACL_HBM_MEM_P2P_HUGE1G = 11
-} aclrtMemAttr;
-
-typedef enum aclrtEventStatus {
-  ACL_EVENT_STATUS_COMPLETE = 0,
-  ACL_EVENT_STATUS_NOT_READY = 1,
-  ACL_EVENT_STATUS_RESERVED = 2
-} aclrtEventStatus;
-
-typedef enum aclrtEventRecordedStatus {
-  ACL_EVENT_RECORDED_STATUS_NOT_READY = 0,
-  ACL_EVENT_RECORDED_STATUS_COMPLETE = 1
-} aclrtEventRecordedStatus;
-
-typedef enum aclrtEventWaitStatus {
-  ACL_EVENT_WAIT_STATUS_COMPLETE = 0,
-  ACL_EVENT_WAIT_STATUS_NOT_READY = 1,
-  ACL_EVENT_WAIT_STATUS_RESERVED = 0xFFFF
-} aclrtEventWaitStatus;
-
-typedef enum aclrtStreamStatus {
-  ACL_STREAM_STATUS_COMPLETE = 0,
-  ACL_STREAM_STATUS_NOT_READY = 1,
-  ACL_STREAM_STATUS_RESERVED = 0xFFFF
-} aclrtStreamStatus;
-
-typedef enum aclSysParamOpt {
-  ACL_OPT_DETERMINISTIC = 0,
-  ACL_OPT_ENABLE_DEBUG_KERNEL = 1
-} aclSysParamOpt;
-
-typedef enum aclrtMemLocationType {
-  ACL_MEM_LOCATION_TYPE_HOST = 0,
-  ACL_MEM_LOCATION_TYPE_DEVICE = 1
-} aclrtMemLocationType;
-
-typedef struct aclrtMemLocation {
-  uint32_t id;
-  aclrtMemLocationType type;
-} aclrtMemLocation;
-
-typedef struct aclrtPtrAttributes {
-  aclrtMemLocation location;
-  uint32_t pageSize;
-  uint32_t rsv[4];
-} aclrtPtrAttributes;
 
 ACL_FUNC_VISIBILITY const char *aclrtGetSocName(void);
 ACL_FUNC_VISIBILITY aclError aclrtGetRunMode(aclrtRunMode *runMode);
