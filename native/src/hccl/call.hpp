@@ -13,10 +13,18 @@ enum class Op : uint8_t {
   kRecv,
   kBatchSend,
   kBatchRecv,
+  kBatch,  // all items of one call; the items themselves are of the two kinds above
   kAllToAll,
   kAllToAllV,
+  kAllToAllVC,
   kAllGather,
+  kAllGatherV,
   kAllReduce,
+  kReduce,
+  kReduceScatter,
+  kReduceScatterV,
+  kBroadcast,
+  kScatter,
   kBarrier
 };
 
@@ -24,11 +32,11 @@ enum class Op : uint8_t {
 struct Call {
   Op op = Op::kBarrier;
   uint32_t rank = 0;
-  uint32_t peer = 0;  // of Send, Recv and batch items
-  uint64_t count =
-      0;  // not of AlltoAllV, whose counts differ from rank to rank, and not of Barrier
+  uint32_t peer = 0;   // of Send, Recv and batch items
+  uint64_t count = 0;  // not of operations with a count for every rank; of a batch: its items
   HcclDataType type = HCCL_DATA_TYPE_RESERVED;
   HcclReduceOp reduce = HCCL_REDUCE_RESERVED;
+  uint32_t root = 0;  // of Broadcast, Reduce and Scatter
 };
 
 const char* functionOf(Op op);

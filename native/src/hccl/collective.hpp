@@ -26,7 +26,8 @@ struct Buffer {
   }
 };
 
-// Where in a buffer the block for or from each rank lies, in elements; only of AlltoAllV.
+// Where in a buffer the block for or from each rank lies, in elements. AlltoAllV and AlltoAllVC have
+// one for each side, AllGatherV for receiving, ReduceScatterV for sending.
 struct Layout {
   std::vector<uint64_t> counts;
   std::vector<uint64_t> displacements;
@@ -39,6 +40,7 @@ struct Arrival {
   Buffer receive;
   Layout sendLayout;
   Layout receiveLayout;
+  std::vector<uint64_t> matrix;  // of AlltoAllVC: counts by sender and receiver
   std::shared_ptr<Waiter> waiter;
 };
 

@@ -2,11 +2,13 @@
 #include "hccl/local_group.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdio>
 #include <utility>
 
 #include "hccl/copy.hpp"
 #include "hccl/formation.hpp"
+#include "runtime/error.hpp"
 
 namespace cann4j::hccl {
 namespace {
@@ -16,11 +18,79 @@ std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
 }  // namespace
 
 LocalGroup::LocalGroup(std::string name, std::vector<int> devices, Settings settings)
-    : Group(std::move(name), std::move(devices), std::move(settings)), members_(size()) {}
+    : Group(std::move(name), std::move(devices), std::move(settings)),
+      links_(size()),
+      members_(size()) {}
 
 Clock::time_point LocalGroup::deadline() const {
   return settings().execTimeout == Settings::kNoLimit ? Clock::time_point::max()
                                                      : Clock::now() + settings().execTimeout;
+}
+
+void LocalGroup::offer(const Call& call, const std::vector<uint32_t>& peers) {
+  links_.offer(call, peers);
+}
+
+HcclResult LocalGroup::await(const char* function, const Call& call,
+                             const std::vector<uint32_t>& peers) {
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable came;
+    bool hasCome = false;
+    HcclResult result = HCCL_SUCCESS;
+    std::string words;
+  };
+  auto answer = std::make_shared<Answer>();
+  links_.await(call, peers, [answer](HcclResult result, const std::string& words) {
+    std::lock_guard lock(answer->mutex);
+    answer->hasCome = true;
+    answer->result = result;
+    answer->words = words;
+    answer->came.notify_one();
+  });
+  failIfLeft(call, peers);
+  std::unique_lock lock(answer->mutex);
+  const auto hasCome = [&answer] { return answer->hasCome; };
+  if (!answer->came.wait_for(lock, settings().connectTimeout, hasCome)) {
+    lock.unlock();
+    giveUpAwaiting(call);
+    lock.lock();
+    answer->came.wait(lock, hasCome);
+  }
+  return answer->result == HCCL_SUCCESS
+             ? HCCL_SUCCESS
+             : cann4j::fail(answer->result, "%s: communicator %s, rank %u: %s", function,
+                            name().c_str(), call.rank, answer->words.c_str());
+}
+
+// A rank that has destroyed its communicator makes no first call any more.
+void LocalGroup::failIfLeft(const Call& call, const std::vector<uint32_t>& peers) {
+  for (uint32_t peer : peers) {
+    Call waiting;
+    if (hasLeft(peer) && links_.waitsFor(peer, &waiting)) {
+      fail(rankWord(call.rank) + " waits in " + describe(call) + " for " + rankWord(peer) +
+           ", which has destroyed its communicator");
+    }
+  }
+}
+
+void LocalGroup::giveUpAwaiting(const Call& call) {
+  const std::string missing = links_.missing(call.rank);
+  if (missing.empty()) {
+    return;  // they came at the last moment
+  }
+  std::string words = rankWord(call.rank) + " waited " +
+                      std::to_string(settings().connectTimeout.count()) + " ms (" +
+                      settings().connectTimeoutVariable + ") in " + describe(call) +
+                      " for the first calls of its peers, but " + missing +
+                      "; every rank must call, from a thread of its own";
+  links_.end(HCCL_E_TIMEOUT, words);
+  fail(std::move(words));
+}
+
+bool LocalGroup::hasLeft(uint32_t rank) {
+  std::lock_guard lock(mutex_);
+  return members_[rank].left;
 }
 
 void LocalGroup::post(std::vector<Posted> posts) {
@@ -87,7 +157,7 @@ void LocalGroup::carry(std::vector<Pair> pairs) {
   if (freed.empty()) {
     copyBlocks(blocks);
   } else {
-    failNow(freed);
+    fail(freed);
   }
   const std::string* failure = freed.empty() ? nullptr : this->failure();
   for (const Pair& pair : pairs) {
@@ -149,7 +219,7 @@ void LocalGroup::carry(std::vector<Arrival> arrivals) {
   if (freed.empty()) {
     runCollective(arrivals);
   } else {
-    failNow(freed);
+    fail(freed);
   }
   const std::string* failure = freed.empty() ? nullptr : this->failure();
   for (const Arrival& arrival : arrivals) {
@@ -178,6 +248,10 @@ void LocalGroup::leave(uint32_t rank) {
           waiting = &arrival.call;
         }
       }
+    }
+    Call awaiting;
+    if (waiting == nullptr && links_.waitsFor(rank, &awaiting)) {
+      waiting = &awaiting;
     }
     if (waiting != nullptr) {
       ended = failLocked(rankWord(rank) + " destroyed its communicator while " +
@@ -242,7 +316,7 @@ LocalGroup::Waiters LocalGroup::failLocked(std::string words) {
   return ended;
 }
 
-void LocalGroup::failNow(std::string words) {
+void LocalGroup::fail(std::string words) {
   Waiters ended;
   {
     std::lock_guard lock(mutex_);
@@ -251,7 +325,10 @@ void LocalGroup::failNow(std::string words) {
   finishAll(ended);
 }
 
-void LocalGroup::finishAll(const Waiters& waiters) const {
+void LocalGroup::finishAll(const Waiters& waiters) {
+  if (const std::string* words = failure()) {
+    links_.end(HCCL_E_REMOTE, *words);
+  }
   for (const std::shared_ptr<Waiter>& waiter : waiters) {
     waiter->finish(failure());
   }

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "hccl/group.hpp"
+#include "hccl/links.hpp"
 
 namespace cann4j::hccl {
 
@@ -15,6 +16,10 @@ class LocalGroup : public Group {
  public:
   LocalGroup(std::string name, std::vector<int> devices, Settings settings);
 
+  void offer(const Call& call, const std::vector<uint32_t>& peers) override;
+  HcclResult await(const char* function, const Call& call,
+                   const std::vector<uint32_t>& peers) override;
+  void fail(std::string words) override;
   void post(std::vector<Posted> posts) override;
   void arrive(uint64_t sequence, Arrival arrival) override;
   void leave(uint32_t rank) override;
@@ -57,9 +62,12 @@ class LocalGroup : public Group {
   std::string timeoutAdvice() const;
   const Call* waitingCall(uint32_t rank, uint32_t* waiting) const;
 
-  void failNow(std::string words);
-  void finishAll(const Waiters& waiters) const;
+  void finishAll(const Waiters& waiters);
+  void failIfLeft(const Call& call, const std::vector<uint32_t>& peers);
+  void giveUpAwaiting(const Call& call);
+  bool hasLeft(uint32_t rank);
 
+  Links links_;
   std::mutex mutex_;
   std::vector<Member> members_;
   std::map<PairKey, WaitingEnd> waitingEnds_;
