@@ -140,6 +140,10 @@ CANN4J_INLINE int64_t offsetOf(const TensorView& t, int64_t batch, int64_t row, 
   return batch * t.batchStride + row * t.rowStride + head * t.headStride;
 }
 
+CANN4J_INLINE int64_t statisticsIndex(const Problem& p, const Sequence& seq, int64_t head, int64_t row) {
+  return seq.statisticsRow + (p.statisticsByToken ? row * p.heads + head : head * seq.qLength + row);
+}
+
 CANN4J_INLINE float* statisticsRow(const StatisticsView& s, int64_t row) {
   if (s.contiguous) return s.data + row * 8;
   const int64_t inner = row % s.sizes[2];
@@ -161,18 +165,41 @@ static void packTransposed(float* panel, int64_t columns, const TensorView& t, i
   }
 }
 
-// Rows as they are, `width` floats apart, padded with zeros to `width` columns and to `paddedRows` rows.
+// Rows as they are, `width` floats apart, padded with zeros to `columns` columns and to `paddedRows` rows.
 template <ElementType T>
-static void packRows(float* target, int64_t width, const TensorView& t, int64_t offset, int64_t rows,
+static void packRows(float* target, int64_t width, int64_t columns, const TensorView& t, int64_t offset, int64_t rows,
                      int64_t paddedRows, int64_t depth) {
   for (int64_t r = 0; r < rows; ++r) {
     if (r + kRowsAhead < rows) {
       prefetchRow<T>(t.data, offset + (r + kRowsAhead) * t.rowStride, depth, t.elementStride);
     }
     loadRow<T>(target + r * width, t.data, offset + r * t.rowStride, depth, t.elementStride);
-    for (int64_t d = depth; d < width; ++d) target[r * width + d] = 0;
+    for (int64_t d = depth; d < columns; ++d) target[r * width + d] = 0;
   }
-  for (int64_t r = rows; r < paddedRows; ++r) zeroFloats(target + r * width, width);
+  for (int64_t r = rows; r < paddedRows; ++r) zeroFloats(target + r * width, columns);
+}
+
+// Queries or keys with their rope parts behind them: the scores are one product of both together.
+CANN4J_INLINE int64_t scoreDim(const Problem& p) { return p.headDim + p.ropeDim; }
+
+template <ElementType T>
+static void packScoreRows(float* target, int64_t width, const Problem& p, const TensorView& t, const TensorView& rope,
+                          int64_t batch, int64_t row, int64_t head, int64_t rows, int64_t paddedRows) {
+  packRows<T>(target, width, width, t, offsetOf(t, batch, row, head), rows, paddedRows, p.headDim);
+  if (p.ropeDim > 0) {
+    packRows<T>(target + p.headDim, width, p.ropeDim, rope, offsetOf(rope, batch, row, head), rows, rows, p.ropeDim);
+  }
+}
+
+// `scratch` holds a row.
+template <ElementType T>
+static void packScorePanel(float* panel, int64_t columns, const Problem& p, const TensorView& t, const TensorView& rope,
+                           int64_t batch, int64_t row, int64_t head, int64_t rows, float* scratch) {
+  packTransposed<T>(panel, columns, t, offsetOf(t, batch, row, head), rows, p.headDim, scratch);
+  if (p.ropeDim > 0) {
+    packTransposed<T>(panel + p.headDim * columns, columns, rope, offsetOf(rope, batch, row, head), rows, p.ropeDim,
+                      scratch);
+  }
 }
 
 }  // namespace cann4j::attention::CANN4J_LEVEL

@@ -7,18 +7,26 @@
 
 #include "attention/elements.hpp"
 #include "attention/microkernel.hpp"
+#include "attention/visibility.hpp"
 
 namespace cann4j::attention::CANN4J_LEVEL {
 
 struct ForwardScratch {
-  float* query;   // [panels][headDim][kWideColumns]
+  float* query;   // [panels][depth][kWideColumns]
   float* output;  // [panels][paddedValueDim][kWideColumns]
-  float* key;     // [paddedKeys][headDim]
+  float* key;     // [paddedKeys][depth]
   float* value;   // [paddedValueDim / kWideRows][valueStride], each [blockKeys][kWideRows] and a gap
   float* scores;  // [paddedKeys][kWideColumns]
   float* maxima;  // [panels][kWideColumns]
   float* sums;    // [panels][kWideColumns]
   float* row;     // one row of either head size
+  // Only where a diagonal does not say all; see ScoreExtras.
+  float* bias;          // [paddedKeys][kWideColumns]
+  float* keep;          // [paddedKeys][kWideColumns]
+  int32_t* hidden;      // [paddedKeys][kWideColumns]
+  float* line;          // [paddedKeys]
+  int32_t* hiddenLine;  // [paddedKeys]
+  int64_t depth;        // headDim + ropeDim
   int64_t valueStride;
   int64_t floats;
 };
@@ -35,15 +43,21 @@ static ForwardScratch layoutForward(const Problem& p, float* base) {
     return taken;
   };
   ForwardScratch s;
-  s.query = take(panels * p.headDim * kWideColumns);
+  s.depth = scoreDim(p);
+  s.query = take(panels * s.depth * kWideColumns);
   s.output = take(panels * paddedValue * kWideColumns);
-  s.key = take(paddedKeys * p.headDim);
+  s.key = take(paddedKeys * s.depth);
   s.valueStride = p.blockKeys * kWideRows + 16;  // or packing one row would write to few cache sets only
   s.value = take(paddedValue / kWideRows * s.valueStride);
   s.scores = take(paddedKeys * kWideColumns);
   s.maxima = take(panels * kWideColumns);
   s.sums = take(panels * kWideColumns);
-  s.row = take(p.headDim + p.valueDim);
+  s.row = take(s.depth + p.valueDim);
+  s.bias = take(paddedKeys * kWideColumns);
+  s.keep = take(paddedKeys * kWideColumns);
+  s.hidden = reinterpret_cast<int32_t*>(take(paddedKeys * kWideColumns));
+  s.line = take(paddedKeys);
+  s.hiddenLine = reinterpret_cast<int32_t*>(take(paddedKeys));
   s.floats = used;
   return s;
 }
@@ -68,29 +82,49 @@ static void packValue(float* target, int64_t stride, const TensorView& t, int64_
   }
 }
 
+// What a diagonal does not say about a panel, [key][query] like its scores. The two first may be NULL.
+struct ScoreExtras {
+  const float* bias;
+  const float* keep;
+  const int32_t* hidden;
+};
+
 // Scaled scores of keys [0, count) against one panel of queries, and their running maximum per query. `limits` holds
-// the last visible key per query; keys before `unmasked` are visible to all.
-CANN4J_INLINE void scorePanel(const float* key, int64_t headDim, const float* query, float scale, int64_t count,
-                              int64_t unmasked, const Ints (&limits)[kWideVectors], float* scores,
-                              Floats (&top)[kWideVectors]) {
+// the last visible key per query; keys before `unmasked` are visible to all. With extras these two mean nothing.
+template <bool Extras>
+CANN4J_INLINE void scorePanel(const float* key, int64_t depth, const float* query, float scale, int64_t count,
+                              int64_t unmasked, const Ints (&limits)[kWideVectors], const ScoreExtras& extras,
+                              bool biasBeforeScale, float* scores, Floats (&top)[kWideVectors]) {
   const Floats factor = broadcast(scale);
   for (int64_t j = 0; j < count; j += kWideRows) {
     Tile<kWideRows, kWideVectors> tile;
     clear(tile);
-    accumulate(tile, key + j * headDim, headDim, 1, query, kWideColumns, headDim);
-    const bool masked = j + kWideRows > unmasked;
-#pragma GCC unroll 16
-    for (int r = 0; r < kWideRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kWideVectors; ++v) tile.c[r][v] *= factor;
-    }
-    if (masked) {
+    accumulate(tile, key + j * depth, depth, 1, query, kWideColumns, depth);
+    if constexpr (Extras) {
 #pragma GCC unroll 16
       for (int r = 0; r < kWideRows; ++r) {
-        const Ints index = broadcastInt(static_cast<int32_t>(j + r));
 #pragma GCC unroll 4
         for (int v = 0; v < kWideVectors; ++v) {
-          tile.c[r][v] = index <= limits[v] ? tile.c[r][v] : broadcast(-FLT_MAX);
+          const int64_t at = (j + r) * kWideColumns + v * kWidth;
+          const Floats x = biased(tile.c[r][v], factor, extras.bias ? extras.bias + at : nullptr, biasBeforeScale);
+          tile.c[r][v] = unlessHidden(x, extras.hidden + at);
+        }
+      }
+    } else {
+      const bool masked = j + kWideRows > unmasked;
+#pragma GCC unroll 16
+      for (int r = 0; r < kWideRows; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kWideVectors; ++v) tile.c[r][v] *= factor;
+      }
+      if (masked) {
+#pragma GCC unroll 16
+        for (int r = 0; r < kWideRows; ++r) {
+          const Ints index = broadcastInt(static_cast<int32_t>(j + r));
+#pragma GCC unroll 4
+          for (int v = 0; v < kWideVectors; ++v) {
+            tile.c[r][v] = index <= limits[v] ? tile.c[r][v] : broadcast(-FLT_MAX);
+          }
         }
       }
     }
@@ -106,9 +140,11 @@ CANN4J_INLINE void scorePanel(const float* key, int64_t headDim, const float* qu
   }
 }
 
-template <ElementType T>
-static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t panel, int64_t count, int64_t unmasked,
-                         int64_t firstLimit) {
+// Keys [begin, begin + count) of the packed block against one panel. `firstLimit` is the last key, counted from
+// `begin`, that the panel's first query sees.
+template <ElementType T, bool Extras>
+static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t panel, int64_t begin, int64_t count,
+                         int64_t firstLimit, const ScoreExtras& extras) {
   Ints limits[kWideVectors];
   Floats top[kWideVectors], old[kWideVectors], sum[kWideVectors], decay[kWideVectors];
   float* maxima = s.maxima + panel * kWideColumns;
@@ -119,8 +155,9 @@ static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t pane
     limits[v] = limit < last ? limit : last;
     old[v] = top[v] = load(maxima + v * kWidth);
   }
-  scorePanel(s.key, p.headDim, s.query + panel * p.headDim * kWideColumns, p.scale, count, unmasked, limits, s.scores,
-             top);
+  scorePanel<Extras>(s.key + begin * s.depth, s.depth, s.query + panel * s.depth * kWideColumns, p.scale, count,
+                     smaller(count, firstLimit + 1), limits, extras, p.biasKind == BiasKind::BeforeScale, s.scores,
+                     top);
 
   for (int v = 0; v < kWideVectors; ++v) {
     decay[v] = exponential(old[v] - top[v]);
@@ -131,8 +168,11 @@ static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t pane
     float* at = s.scores + j * kWideColumns;
 #pragma GCC unroll 4
     for (int v = 0; v < kWideVectors; ++v) {
-      const Floats e = exponential(load(at + v * kWidth) - top[v]);
+      Floats e = exponential(load(at + v * kWidth) - top[v]);
       sum[v] += e;
+      if constexpr (Extras) {
+        if (extras.keep) e *= load(extras.keep + j * kWideColumns + v * kWidth);
+      }
       store(at + v * kWidth, roundTo<T>(e));
     }
   }
@@ -143,7 +183,8 @@ static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t pane
   for (int64_t d = 0; d < paddedValue; d += kWideRows) {
     Tile<kWideRows, kWideVectors> tile;
     clear(tile);
-    accumulate(tile, s.value + d / kWideRows * s.valueStride, 1, kWideRows, s.scores, kWideColumns, count);
+    accumulate(tile, s.value + d / kWideRows * s.valueStride + begin * kWideRows, 1, kWideRows, s.scores, kWideColumns,
+               count);
     float* to = output + d * kWideColumns;
 #pragma GCC unroll 16
     for (int r = 0; r < kWideRows; ++r) {
@@ -154,6 +195,60 @@ static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t pane
       }
     }
   }
+}
+
+// Hides keys [firstKey, firstKey + count) from queries [first, end), and what pads the panel. Returns the number of
+// visible pairs.
+static int64_t fillHiddenPanel(const Problem& p, const Sequence& seq, const ForwardScratch& s, int64_t head,
+                               int64_t first, int64_t end, int64_t firstKey, int64_t count) {
+  const int64_t padded = roundUp(count, kWideRows) * kWideColumns;
+  for (int64_t i = 0; i < padded; ++i) s.hidden[i] = -1;
+  int64_t visible = 0;
+  for (int64_t lane = 0; lane < end - first; ++lane) {
+    visible += fillHidden(p, seq, head, first + lane, firstKey, count, s.hiddenLine);
+    for (int64_t j = 0; j < count; ++j) s.hidden[j * kWideColumns + lane] = s.hiddenLine[j];
+  }
+  return visible;
+}
+
+template <ElementType T>
+static ScoreExtras fillExtras(const Problem& p, const Sequence& seq, const ForwardScratch& s, int64_t head,
+                              int64_t first, int64_t end, int64_t firstKey, int64_t count) {
+  const bool bias = p.biasKind != BiasKind::None;
+  for (int64_t lane = 0; lane < end - first; ++lane) {
+    if (bias) {
+      fillBias<T>(p, seq, head, first + lane, firstKey, count, s.line);
+      for (int64_t j = 0; j < count; ++j) s.bias[j * kWideColumns + lane] = s.line[j];
+    }
+    if (p.dropMask) {
+      fillKeep(p, seq, head, first + lane, firstKey, count, s.line);
+      for (int64_t j = 0; j < count; ++j) s.keep[j * kWideColumns + lane] = s.line[j];
+    }
+  }
+  return {bias ? s.bias : nullptr, p.dropMask ? s.keep : nullptr, s.hidden};
+}
+
+// One panel, queries [first, end), against the packed keys [k0, k0 + keys). Returns whether it took all of them.
+template <ElementType T>
+static bool visitPanel(const Problem& p, const Sequence& seq, const ForwardScratch& s, int64_t head, int64_t panel,
+                       int64_t first, int64_t end, int64_t k0, int64_t keys, bool all) {
+  const KeySpans spans = all ? allKeys(seq) : visibleKeys(seq, first, end);
+  const int64_t prefix = smaller(keys, spans.prefix - k0);
+  const int64_t low = larger(0, spans.low - k0), high = smaller(keys, spans.high - k0);
+  const int64_t begin = prefix > 0 ? 0 : low / kWideRows * kWideRows;
+  const int64_t count = (low < high ? high : prefix) - begin;
+  if (count <= 0) return false;
+  int64_t diagonal;
+  if (diagonalOnly(p, seq, end, k0 + begin, k0 + begin + count, &diagonal)) {
+    // The first query's last visible key, small enough for 32-bit lanes.
+    const int64_t firstLimit = clamped(first + diagonal - k0 - begin, -4 * kWideColumns, p.blockKeys);
+    forwardPanel<T, false>(p, s, panel, begin, count, firstLimit, {});
+  } else {
+    if (fillHiddenPanel(p, seq, s, head, first, end, k0 + begin, count) == 0 && !all) return false;
+    forwardPanel<T, true>(p, s, panel, begin, count, 0,
+                          fillExtras<T>(p, seq, s, head, first, end, k0 + begin, count));
+  }
+  return count == keys;
 }
 
 template <ElementType T>
@@ -168,8 +263,7 @@ static void finishForward(const Problem& p, const Sequence& seq, const QueryBloc
     if (seq.kvLength == 0) {
       top = sum = 0;
       zeroFloats(s.row, p.valueDim);
-    } else if (i + seq.diagonal < 0) {  // no key is visible: CANN's "invalid line"
-      top = -FLT_MAX;
+    } else if (seq.invalidLine && isBlank(top, sum)) {
       sum = FLT_MAX;
       zeroFloats(s.row, p.valueDim);
     } else {
@@ -177,7 +271,7 @@ static void finishForward(const Problem& p, const Sequence& seq, const QueryBloc
     }
     storeRow<T>(p.output.data, offsetOf(p.output, seq.batch, seq.qRow + i, item.head), s.row, p.valueDim,
                 p.output.elementStride);
-    const int64_t index = seq.statisticsRow + item.head * seq.qLength + i;
+    const int64_t index = statisticsIndex(p, seq, item.head, i);
     float* maxRow = statisticsRow(p.softmaxMax, index);
     float* sumRow = statisticsRow(p.softmaxSum, index);
     for (int k = 0; k < 8; ++k) {
@@ -187,40 +281,52 @@ static void finishForward(const Problem& p, const Sequence& seq, const QueryBloc
   }
 }
 
+// Walks over the keys that the rows see, or over all. Returns whether no row passed over a key.
 template <ElementType T>
-static void forwardBlock(const Problem& p, const QueryBlock& item, void* memory) {
-  const ForwardScratch s = layoutForward(p, static_cast<float*>(memory));
-  const Sequence& seq = p.sequences[item.sequence];
+static bool visitKeys(const Problem& p, const Sequence& seq, const QueryBlock& item, const ForwardScratch& s,
+                      int64_t rows, bool all) {
   const int64_t kvHead = item.head / (p.heads / p.kvHeads);
-  const int64_t rows = smaller(p.blockRows, seq.qLength - item.first);
   const int64_t panels = (rows + kWideColumns - 1) / kWideColumns;
-  const int64_t paddedValue = roundUp(p.valueDim, kWideRows);
-  for (int64_t panel = 0; panel < panels; ++panel) {
-    const int64_t first = panel * kWideColumns;
-    packTransposed<T>(s.query + panel * p.headDim * kWideColumns, kWideColumns, p.query,
-                      offsetOf(p.query, seq.batch, seq.qRow + item.first + first, item.head),
-                      smaller(kWideColumns, rows - first), p.headDim, s.row);
+  zeroFloats(s.output, panels * roundUp(p.valueDim, kWideRows) * kWideColumns);
+  for (int64_t i = 0; i < panels * kWideColumns; ++i) {
+    s.maxima[i] = p.sink ? p.sink[item.head * p.sinkStride] : -FLT_MAX;
+    s.sums[i] = p.sink ? 1 : 0;
   }
-  zeroFloats(s.output, panels * paddedValue * kWideColumns);
-  zeroFloats(s.sums, panels * kWideColumns);
-  for (int64_t i = 0; i < panels * kWideColumns; ++i) s.maxima[i] = -FLT_MAX;
-
-  const int64_t needed = smaller(seq.kvLength, item.first + rows + seq.diagonal);
-  for (int64_t k0 = 0; k0 < needed; k0 += p.blockKeys) {
+  const KeySpans spans = all ? allKeys(seq) : visibleKeys(seq, item.first, item.first + rows);
+  const BlockSpans blocks = blocksOf(spans, p.blockKeys);
+  const int64_t needed = spans.low < spans.high ? spans.high : spans.prefix;
+  bool complete = needed == seq.kvLength && sizeOf(blocks) == (seq.kvLength + p.blockKeys - 1) / p.blockKeys;
+  for (int64_t block = 0; block < blocks.high; ++block) {
+    if (!contains(blocks, block)) continue;
+    const int64_t k0 = block * p.blockKeys;
     const int64_t keys = smaller(p.blockKeys, needed - k0);
-    packRows<T>(s.key, p.headDim, p.key, offsetOf(p.key, seq.batch, seq.kvRow + k0, kvHead), keys,
-                roundUp(keys, kWideRows), p.headDim);
+    packScoreRows<T>(s.key, s.depth, p, p.key, p.keyRope, seq.batch, seq.kvRow + k0, kvHead, keys,
+                     roundUp(keys, kWideRows));
     packValue<T>(s.value, s.valueStride, p.value, offsetOf(p.value, seq.batch, seq.kvRow + k0, kvHead), keys, p.valueDim,
                  s.row);
     for (int64_t panel = 0; panel < panels; ++panel) {
       const int64_t first = item.first + panel * kWideColumns;
       const int64_t end = smaller(first + kWideColumns, item.first + rows);
-      const int64_t count = smaller(keys, end + seq.diagonal - k0);
-      if (count <= 0) continue;
-      // The first query's last visible key, relative to this block and small enough for 32-bit lanes.
-      const int64_t firstLimit = larger(-4 * kWideColumns, smaller(first + seq.diagonal - k0, p.blockKeys));
-      forwardPanel<T>(p, s, panel, count, smaller(count, firstLimit + 1), firstLimit);
+      complete &= visitPanel<T>(p, seq, s, item.head, panel, first, end, k0, keys, all);
     }
+  }
+  return complete;
+}
+
+template <ElementType T>
+static void forwardBlock(const Problem& p, const QueryBlock& item, void* memory) {
+  const ForwardScratch s = layoutForward(p, static_cast<float*>(memory));
+  const Sequence& seq = p.sequences[item.sequence];
+  const int64_t rows = smaller(p.blockRows, seq.qLength - item.first);
+  for (int64_t first = 0; first < rows; first += kWideColumns) {
+    packScorePanel<T>(s.query + first * s.depth, kWideColumns, p, p.query, p.queryRope, seq.batch,
+                      seq.qRow + item.first + first, item.head, smaller(kWideColumns, rows - first), s.row);
+  }
+  if (!visitKeys<T>(p, seq, item, s, rows, false) && !seq.invalidLine) {
+    // A row that sees nothing is the mean over all keys: rare, so the rows beside it are computed again with it.
+    bool blank = false;
+    for (int64_t r = 0; r < rows; ++r) blank |= isBlank(s.maxima[r], s.sums[r]);
+    if (blank) visitKeys<T>(p, seq, item, s, rows, true);
   }
   finishForward<T>(p, seq, item, s, rows);
 }

@@ -27,6 +27,14 @@ static void backward(const Problem& p, const KeyBlock& item, void* scratch) {
   }
 }
 
+static void sinkGradient(const Problem& p, int64_t sequences, int64_t head, void* scratch) {
+  switch (p.type) {
+    case ElementType::Float32: return sinkBackward<ElementType::Float32>(p, sequences, head, scratch);
+    case ElementType::BFloat16: return sinkBackward<ElementType::BFloat16>(p, sequences, head, scratch);
+    case ElementType::Float16: return sinkBackward<ElementType::Float16>(p, sequences, head, scratch);
+  }
+}
+
 static double multiplyAddPeak(int64_t iterations) {
   constexpr int kChains = 12;
   Floats c[kChains];
@@ -51,8 +59,9 @@ namespace cann4j::attention {
 
 extern const Kernels CANN4J_TABLE;
 const Kernels CANN4J_TABLE = {
-    CANN4J_LEVEL_NAME,           CANN4J_LEVEL::forwardScratch, CANN4J_LEVEL::backwardScratch,
-    CANN4J_LEVEL::forward,       CANN4J_LEVEL::backward,       CANN4J_LEVEL::multiplyAddPeak,
+    CANN4J_LEVEL_NAME,      CANN4J_LEVEL::forwardScratch, CANN4J_LEVEL::backwardScratch,
+    CANN4J_LEVEL::forward,  CANN4J_LEVEL::backward,       CANN4J_LEVEL::sinkGradient,
+    CANN4J_LEVEL::multiplyAddPeak,
 };
 
 }  // namespace cann4j::attention

@@ -149,6 +149,7 @@ struct Kernels {
   size_t (*backwardScratch)(const Problem&);
   void (*forward)(const Problem&, const QueryBlock&, void* scratch);
   void (*backward)(const Problem&, const KeyBlock&, void* scratch);
+  void (*sinkBackward)(const Problem&, int64_t sequences, int64_t head, void* scratch);  // scratch as of backward
   double (*multiplyAddPeak)(int64_t iterations);  // runs independent multiply-adds, returns their FLOP count
 };
 

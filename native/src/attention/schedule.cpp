@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <new>
 
@@ -35,18 +36,37 @@ void* threadScratch(size_t bytes) {
   return memory.get();
 }
 
-// Blocks that keep a head's tiles around a 512 KiB second-level cache, found by measuring. Rows (and in the backward
-// keys) are multiples of 48, so that every level's register tiles fill them.
-void chooseForwardBlocks(Problem& p) {
-  const int64_t dim = std::max(p.headDim, p.valueDim);
-  p.blockRows = dim <= 64 ? 288 : dim <= 256 ? 192 : 96;
-  p.blockKeys = dim <= 256 ? 128 : 64;
+// Blocks that keep a head's tiles around a 512 KiB second-level cache, found by measuring.
+struct Blocks {
+  int64_t largestDim;
+  int64_t rows;
+  int64_t keys;
+};
+constexpr Blocks kForwardBlocks[] = {{64, 288, 128}, {256, 192, 128}, {INT64_MAX, 96, 64}};
+constexpr Blocks kBackwardBlocks[] = {{256, 48, 144}, {INT64_MAX, 48, 48}};
+
+constexpr bool fillTiles(const Blocks& b, bool keys) {
+  return b.rows % kBlockMultiple == 0 && (!keys || b.keys % kBlockMultiple == 0);
+}
+static_assert(std::all_of(std::begin(kForwardBlocks), std::end(kForwardBlocks),
+                          [](const Blocks& b) { return fillTiles(b, false); }));
+static_assert(std::all_of(std::begin(kBackwardBlocks), std::end(kBackwardBlocks),
+                          [](const Blocks& b) { return fillTiles(b, true); }));
+
+template <size_t N>
+void chooseBlocks(Problem& p, const Blocks (&table)[N]) {
+  const int64_t dim = std::max(p.headDim + p.ropeDim, p.valueDim);
+  const Blocks* row = table;
+  while (row->largestDim < dim) ++row;
+  p.blockRows = row->rows;
+  p.blockKeys = row->keys;
 }
 
-void chooseBackwardBlocks(Problem& p) {
-  const int64_t dim = std::max(p.headDim, p.valueDim);
-  p.blockRows = 48;
-  p.blockKeys = dim <= 256 ? 144 : 48;
+// Keys that rows [first, first + rows) see, about, for ordering the work.
+int64_t estimatedKeys(const Sequence& s, int64_t first, int64_t rows) {
+  const int64_t low = std::max<int64_t>(0, first + s.lowest);
+  const int64_t high = std::min(s.kvLength, first + rows + s.diagonal);
+  return std::max({int64_t{0}, high - low, std::min(s.prefix, s.kvLength)});
 }
 
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -66,7 +86,7 @@ void inOrder(const Workers& workers, int64_t count, size_t scratchBytes, const B
 }  // namespace
 
 void runForward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
-  chooseForwardBlocks(p);
+  chooseBlocks(p, kForwardBlocks);
   struct Weighted {
     QueryBlock block;
     int64_t cost;
@@ -77,8 +97,7 @@ void runForward(const Kernels& kernels, const Workers& workers, Problem p, const
     for (int64_t head = 0; head < p.heads; ++head) {
       for (int64_t first = 0; first < s.qLength; first += p.blockRows) {
         const int64_t rows = std::min(p.blockRows, s.qLength - first);
-        const int64_t keys = std::max<int64_t>(0, std::min(s.kvLength, first + rows + s.diagonal));
-        items.push_back({{static_cast<int64_t>(n), head, first}, rows * keys});
+        items.push_back({{static_cast<int64_t>(n), head, first}, rows * estimatedKeys(s, first, rows)});
       }
     }
   }
@@ -88,7 +107,7 @@ void runForward(const Kernels& kernels, const Workers& workers, Problem p, const
 }
 
 void runBackward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
-  chooseBackwardBlocks(p);
+  chooseBlocks(p, kBackwardBlocks);
   p.yield = yieldProcessor;
   struct Unit {
     int64_t sequence;
@@ -128,6 +147,10 @@ void runBackward(const Kernels& kernels, const Workers& workers, Problem p, cons
   }
   inOrder(workers, static_cast<int64_t>(items.size()), kernels.backwardScratch(p),
           [&](int64_t i, void* scratch) { kernels.backward(p, items[i], scratch); });
+  if (!p.sinkGradient) return;
+  inOrder(workers, p.heads, kernels.backwardScratch(p), [&](int64_t head, void* scratch) {
+    kernels.sinkBackward(p, static_cast<int64_t>(sequences.size()), head, scratch);
+  });
 }
 
 }  // namespace cann4j::attention

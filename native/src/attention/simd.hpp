@@ -33,10 +33,13 @@ constexpr int kTallRows = 4, kTallVectors = 2, kWideRows = 4, kWideVectors = 2;
 
 constexpr int kTallColumns = kTallVectors * kWidth;
 constexpr int kWideColumns = kWideVectors * kWidth;
+static_assert(kBlockMultiple % kWideColumns == 0 && kBlockMultiple % kWideRows == 0 && kBlockMultiple % kTallRows == 0,
+              "blocks fill the register tiles");
 
 typedef float Floats __attribute__((vector_size(kWidth * 4)));
 typedef float LooseFloats __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
 typedef int32_t Ints __attribute__((vector_size(kWidth * 4)));
+typedef int32_t LooseInts __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
 typedef uint32_t Words __attribute__((vector_size(kWidth * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kWidth * 2)));
 typedef uint16_t LooseHalves __attribute__((vector_size(kWidth * 2), aligned(2), may_alias));
