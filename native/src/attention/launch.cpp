@@ -56,10 +56,20 @@ aclError computeForward(const Kernels& kernels, const Request& request, const Bi
 aclError computeBackward(const Kernels& kernels, const Request& request, const Binding& memory) {
   const Workers workers = poolWorkers();
   const Problem p = bind(request, memory);
+  auto wide = [](Extent extent, int64_t dim) {
+    extent.dim = dim;
+    return extent;
+  };
   zero(workers, p.type, p.queryGradient, request.query);
   zero(workers, p.type, p.keyGradient, request.key);
+  if (p.ropeDim > 0) {
+    zero(workers, p.type, p.queryRopeGradient, wide(request.query, p.ropeDim));
+    zero(workers, p.type, p.keyRopeGradient, wide(request.key, p.ropeDim));
+  }
   zero(workers, p.type, p.valueGradient, request.value);
-  if (p.convertQuerySum) zero(workers, ElementType::Float32, p.querySum, request.query);
+  if (p.convertQuerySum) {
+    zero(workers, ElementType::Float32, p.querySum, wide(request.query, p.headDim + p.ropeDim));
+  }
   runBackward(kernels, workers, p, request.sequences);
   return ACL_SUCCESS;
 }
