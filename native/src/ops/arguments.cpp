@@ -46,6 +46,29 @@ aclnnStatus checkNumeric(const char* op, const char* name, const aclTensor* tens
                     name, tensor->format);
 }
 
+aclnnStatus checkType(const char* op, const char* name, const aclTensor* tensor,
+                      std::initializer_list<aclDataType> types) {
+  RETURN_IF_FAILED(checkNumeric(op, name, tensor));
+  if (std::find(types.begin(), types.end(), tensor->dataType) != types.end()) {
+    return ACLNN_SUCCESS;
+  }
+  std::string names;
+  for (const aclDataType type : types) {
+    names += names.empty() ? dataTypeName(type) : std::string(", ") + dataTypeName(type);
+  }
+  return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s is %s, not one of %s", op, name,
+              dataTypeName(tensor->dataType), names.c_str());
+}
+
+aclnnStatus checkSameType(const char* op, const char* name, const aclTensor* tensor,
+                          aclDataType expected) {
+  RETURN_IF_FAILED(checkNumeric(op, name, tensor));
+  return tensor->dataType == expected
+             ? ACLNN_SUCCESS
+             : fail(ACLNN_ERR_PARAM_INVALID, "%s: %s is %s, not %s", op, name,
+                    dataTypeName(tensor->dataType), dataTypeName(expected));
+}
+
 aclnnStatus checkSameShape(const char* op, const char* name, const aclTensor* tensor,
                            const std::vector<int64_t>& expected) {
   return tensor->viewDims == expected

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <initializer_list>
+
 #include "aclnn/tensor.hpp"
 
 namespace cann4j {
@@ -9,6 +11,15 @@ namespace cann4j {
 
 // Alive, of a numeric type and in a format whose elements lie where the strides say.
 aclnnStatus checkNumeric(const char* op, const char* name, const aclTensor* tensor);
+
+// Numeric and of one of the types.
+aclnnStatus checkType(const char* op, const char* name, const aclTensor* tensor,
+                      std::initializer_list<aclDataType> types);
+constexpr std::initializer_list<aclDataType> kFloats{ACL_FLOAT, ACL_FLOAT16, ACL_BF16};
+constexpr std::initializer_list<aclDataType> kIndices{ACL_INT32, ACL_INT64};
+
+aclnnStatus checkSameType(const char* op, const char* name, const aclTensor* tensor,
+                          aclDataType expected);
 
 aclnnStatus checkSameShape(const char* op, const char* name, const aclTensor* tensor,
                            const std::vector<int64_t>& expected);
