@@ -39,6 +39,13 @@ struct Merge {
         max, sum, size, executor);
   }
 
+  aclnnStatus prepareV2(const char* layout, const char* softmaxLayout, const aclTensor* prefix,
+                        uint64_t* size, aclOpExecutor** executor) const {
+    return aclnnRingAttentionUpdateV2GetWorkspaceSize(
+        prevOut, prevMax, prevSum, curOut, curMax, curSum, prefix, const_cast<char*>(layout),
+        const_cast<char*>(softmaxLayout), out, max, sum, size, executor);
+  }
+
   // row(i): which attention element the i-th statistic belongs to at column 0.
   void expect(int64_t headSize, const std::function<int64_t(int64_t)>& row) const {
     const auto m1 = prevMax.values(), s1 = prevSum.values(), m2 = curMax.values(),
@@ -107,6 +114,48 @@ TEST(tndInBlocksOfSequences) {
   }
 }
 
+TEST(v2InBothOrders) {
+  device::use();
+  const int64_t N = 3, D = 64;
+  const std::vector<int64_t> ends{0, 7, 8, 20};
+  device::Buffer<int64_t> sums(ends);
+  const device::Tensor prefix(sums.address(), ACL_INT64, {4});
+  const char* none = nullptr;
+  for (const aclDataType type : {ACL_FLOAT, ACL_BF16, ACL_FLOAT16}) {
+    const Merge merge(type, {20, N, D}, {20, N, 8});
+    for (const char* softmaxLayout : {"", "SBH", none}) {
+      device::run([&](uint64_t* size, aclOpExecutor** executor) {
+        return merge.prepareV2("TND", softmaxLayout, prefix, size, executor);
+      }, aclnnRingAttentionUpdateV2);
+      const auto merged = merge.out.values();
+      device::run([&](uint64_t* size, aclOpExecutor** executor) {
+        return merge.prepare("TND", prefix, size, executor);
+      }, aclnnRingAttentionUpdate);
+      CHECK(merge.out.values() == merged);
+    }
+    device::run([&](uint64_t* size, aclOpExecutor** executor) {
+      return merge.prepareV2("TND", "TND", prefix, size, executor);
+    }, aclnnRingAttentionUpdateV2);
+    merge.expect(D, [&](int64_t i) { return i * D; });
+  }
+  const Merge sbh(ACL_FLOAT, {4, 2, N * D}, {2, N, 4, 8});
+  device::run([&](uint64_t* size, aclOpExecutor** executor) {
+    return sbh.prepareV2("SBH", "", nullptr, size, executor);
+  }, aclnnRingAttentionUpdateV2);
+  sbh.expect(D, [&](int64_t i) { return ((i % 4) * 2 + i / 4 / N) * N * D + i / 4 % N * D; });
+}
+
+TEST(tokenOrderIgnoresTheSums) {
+  device::use();
+  device::Buffer<int64_t> sums(std::vector<int64_t>{4, 8});
+  const device::Tensor prefix(sums.address(), ACL_INT64, {2});
+  const Merge merge(ACL_FLOAT, {9, 2, 64}, {9, 2, 8});
+  device::run([&](uint64_t* size, aclOpExecutor** executor) {
+    return merge.prepareV2("TND", "TND", prefix, size, executor);
+  }, aclnnRingAttentionUpdateV2);
+  merge.expect(64, [](int64_t i) { return i * 64; });
+}
+
 TEST(tndWithOneHeadIgnoresTheSums) {
   device::use();
   device::Buffer<int64_t> sums(std::vector<int64_t>{4, 9});
@@ -164,6 +213,10 @@ TEST(refusals) {
               "actualSeqQlen");
   CHECK_FAILS(tnd.prepare("SBH", nullptr, &size, &executor), ACLNN_ERR_PARAM_INVALID,
               "[B, N, S, 8]");
+  CHECK_FAILS(tnd.prepareV2("TND", "TND", nullptr, &size, &executor), ACLNN_ERR_PARAM_NULLPTR,
+              "aclnnRingAttentionUpdateV2: actualSeqQlen is NULL");
+  CHECK_FAILS(tnd.prepareV2("TND", "NTD", prefix, &size, &executor), ACLNN_ERR_PARAM_INVALID,
+              "the softmax layout NTD is neither empty nor SBH nor TND");
   const Merge narrow(ACL_FLOAT, {9, 2, 65}, {9, 2, 8});
   CHECK_FAILS(narrow.prepare("TND", prefix, &size, &executor), ACLNN_ERR_INNER_TILING_ERROR,
               "D = 65");

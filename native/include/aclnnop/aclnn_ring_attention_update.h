@@ -20,6 +20,17 @@ ACLNN_API aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(const aclTensor *
 ACLNN_API aclnnStatus aclnnRingAttentionUpdate(void *workspace, uint64_t workspaceSize,
     aclOpExecutor *executor, aclrtStream stream);
 
+// With inputSoftmaxLayoutOptional "TND" the softmax tensors of TND are in the order of their shape
+// [T, N, 8]; NULL, "" and "SBH" mean, as above, a block [N, S, 8] for each sequence.
+ACLNN_API CANN_AFTER_8_1 aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(
+    const aclTensor *prevAttnOut, const aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum,
+    const aclTensor *curAttnOut, const aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum,
+    const aclTensor *actualSeqQlenOptional, char *inputLayoutOptional,
+    char *inputSoftmaxLayoutOptional, const aclTensor *attnOutOut, const aclTensor *softmaxMaxOut,
+    const aclTensor *softmaxSumOut, uint64_t *workspaceSize, aclOpExecutor **executor);
+ACLNN_API CANN_AFTER_8_1 aclnnStatus aclnnRingAttentionUpdateV2(void *workspace,
+    uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream);
+
 #ifdef __cplusplus
 }
 #endif

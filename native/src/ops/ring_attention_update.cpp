@@ -17,7 +17,6 @@ using namespace cann4j;
 
 namespace {
 
-constexpr const char* kOp = "aclnnRingAttentionUpdate";
 constexpr int64_t kCopies = 8;  // of each softmax statistic
 constexpr int64_t kLongestHead = 768;
 constexpr int64_t kMostHeads = 256;
@@ -49,16 +48,24 @@ struct Strided {
   int64_t strides[4] = {};
 };
 
+// Where the statistics of row t and head n are.
+enum class Order {
+  kSbh,     // [batch][head][row]
+  kBlocks,  // TND: [head][row] for each sequence
+  kTokens,  // TND: [row][head]
+};
+
 struct Arguments {
+  const char* op;
   Strided prevOut, prevMax, prevSum, curOut, curMax, curSum, out, max, sum;
-  const int64_t* prefix;  // device address of the sequence prefix sums, TND; host address once bound
+  const int64_t* prefix;  // device address of the sequence prefix sums, host address once bound
   int64_t prefixStride;
   int64_t sequences;
   int64_t rows;           // S, or T
   int64_t batch;          // 1 for TND
   int64_t heads;
   int64_t headSize;
-  bool isTnd;
+  Order order;
   Loader<float> load;
   Storer<float> store;
 
@@ -124,11 +131,10 @@ void mergeSbh(const Arguments& a) {
   });
 }
 
-// The statistics of a sequence are one block [head][row]; its rows of attention are in token order.
 aclError mergeTnd(const Arguments& a) {
   std::vector<int64_t> begins{0, a.rows};
-  // With one head the block order is the token order, and the sums are not looked at.
-  if (a.heads > 1) {
+  // With one head both orders are the same, and the sums are not looked at.
+  if (a.order == Order::kBlocks && a.heads > 1) {
     begins.clear();
     for (int64_t i = 0; i <= a.sequences; ++i) {
       begins.push_back(a.prefix[i * a.prefixStride]);
@@ -136,7 +142,7 @@ aclError mergeTnd(const Arguments& a) {
     if (begins.front() != 0 || begins.back() != a.rows ||
         !std::is_sorted(begins.begin(), begins.end())) {
       return fail(ACL_ERROR_RT_AICORE_EXCEPTION,
-                  "%s: actualSeqQlen holds %s, not rising sums from 0 to T = %lld", kOp,
+                  "%s: actualSeqQlen holds %s, not rising sums from 0 to T = %lld", a.op,
                   shapeText(begins).c_str(), static_cast<long long>(a.rows));
     }
   }
@@ -147,10 +153,12 @@ aclError mergeTnd(const Arguments& a) {
     const int64_t begin = *(next - 1);
     const int64_t length = *next - begin;
     for (int64_t n = 0; n < a.heads; ++n) {
-      const int64_t flat = begin * a.heads + n * length + (t - begin);
+      const int64_t place = a.order == Order::kTokens
+                                ? t * a.heads + n
+                                : begin * a.heads + n * length + (t - begin);
       mergeRow(
           a,
-          [&](const Strided& s) { return s.at(flat / a.heads, flat % a.heads, int64_t{0}); },
+          [&](const Strided& s) { return s.at(place / a.heads, place % a.heads, int64_t{0}); },
           static_cast<const char*>(a.prevOut.at(t, n, int64_t{0})),
           static_cast<const char*>(a.curOut.at(t, n, int64_t{0})),
           static_cast<char*>(a.out.at(t, n, int64_t{0})), statisticStride, columnStride);
@@ -159,71 +167,161 @@ aclError mergeTnd(const Arguments& a) {
   return ACL_SUCCESS;
 }
 
-aclnnStatus checkAttention(const char* name, const aclTensor* tensor, const aclTensor* first) {
-  RETURN_IF_FAILED(checkTensor(kOp, name, tensor));
+aclnnStatus checkAttention(const char* op, const char* name, const aclTensor* tensor,
+                           const aclTensor* first) {
+  RETURN_IF_FAILED(checkTensor(op, name, tensor));
   if (tensor->format != ACL_FORMAT_ND) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the format %d, not ACL_FORMAT_ND", kOp, name,
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the format %d, not ACL_FORMAT_ND", op, name,
                 tensor->format);
   }
   if (numberClass(tensor->dataType) != NumberClass::kFloat ||
       tensor->dataType != first->dataType) {
     return fail(ACLNN_ERR_PARAM_INVALID,
                 "%s: %s is %s; all attention tensors must have one type of FLOAT16, BF16, FLOAT",
-                kOp, name, dataTypeName(tensor->dataType));
+                op, name, dataTypeName(tensor->dataType));
   }
   if (tensor->viewDims.size() != 3 || tensor->elements() == 0) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s; three dimensions, none 0", kOp,
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s; three dimensions, none 0", op,
                 name, shapeText(tensor->viewDims).c_str());
   }
-  return checkSameShape(kOp, name, tensor, first->viewDims);
+  return checkSameShape(op, name, tensor, first->viewDims);
 }
 
-aclnnStatus checkStatistic(const char* name, const aclTensor* tensor, const aclTensor* first,
-                           bool isTnd) {
-  RETURN_IF_FAILED(checkTensor(kOp, name, tensor));
+aclnnStatus checkStatistic(const char* op, const char* name, const aclTensor* tensor,
+                           const aclTensor* first, bool isTnd) {
+  RETURN_IF_FAILED(checkTensor(op, name, tensor));
   if (tensor->format != ACL_FORMAT_ND) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the format %d, not ACL_FORMAT_ND", kOp, name,
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the format %d, not ACL_FORMAT_ND", op, name,
                 tensor->format);
   }
   if (tensor->dataType != ACL_FLOAT) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s is %s, not FLOAT", kOp, name,
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s is %s, not FLOAT", op, name,
                 dataTypeName(tensor->dataType));
   }
   const size_t rank = isTnd ? 3 : 4;
   if (tensor->viewDims.size() != rank || tensor->viewDims.back() != kCopies ||
       tensor->elements() == 0) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s, not %s", kOp, name,
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s, not %s", op, name,
                 shapeText(tensor->viewDims).c_str(), isTnd ? "[T, N, 8]" : "[B, N, S, 8]");
   }
-  return checkSameShape(kOp, name, tensor, first->viewDims);
+  return checkSameShape(op, name, tensor, first->viewDims);
 }
 
 // Sizes of attention and statistics against each other and the limits of the layout.
-aclnnStatus checkSizes(const aclTensor& attention, const aclTensor& statistic, bool isTnd) {
+aclnnStatus checkSizes(const char* op, const aclTensor& attention, const aclTensor& statistic,
+                       bool isTnd) {
   const auto& attn = attention.viewDims;
   const auto& soft = statistic.viewDims;
   const bool fits = isTnd ? soft[0] == attn[0] && soft[1] == attn[1]
                           : soft[0] == attn[1] && soft[2] == attn[0] && attn[2] % soft[1] == 0;
   if (!fits) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: attention %s and softmax %s do not fit in %s", kOp,
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: attention %s and softmax %s do not fit in %s", op,
                 shapeText(attn).c_str(), shapeText(soft).c_str(), isTnd ? "TND" : "SBH");
   }
   if (isTnd && (attn[2] % 64 != 0 || attn[2] > kLongestHead || attn[1] > kMostHeads)) {
     return fail(ACLNN_ERR_INNER_TILING_ERROR,
-                "%s: N = %lld, D = %lld; TND needs N <= 256, D <= 768 and D a multiple of 64", kOp,
+                "%s: N = %lld, D = %lld; TND needs N <= 256, D <= 768 and D a multiple of 64", op,
                 static_cast<long long>(attn[1]), static_cast<long long>(attn[2]));
   }
   return ACLNN_SUCCESS;
 }
 
-aclnnStatus checkPrefix(const aclTensor* prefix) {
-  RETURN_IF_FAILED(checkTensor(kOp, "actualSeqQlen", prefix));
+aclnnStatus checkPrefix(const char* op, const aclTensor* prefix) {
+  RETURN_IF_FAILED(checkTensor(op, "actualSeqQlen", prefix));
   const bool valid = prefix->dataType == ACL_INT64 && prefix->viewDims.size() == 1 &&
                      prefix->viewDims[0] >= 1 && prefix->format == ACL_FORMAT_ND;
   return valid ? ACLNN_SUCCESS
                : fail(ACLNN_ERR_PARAM_INVALID,
-                      "%s: actualSeqQlen is %s; INT64 prefix sums with a leading 0 are needed", kOp,
+                      "%s: actualSeqQlen is %s; INT64 prefix sums with a leading 0 are needed", op,
                       prefix->describe().c_str());
+}
+
+// Which order the layouts name; false with words if none.
+bool readOrder(const char* op, const char* layout, const char* softmaxLayout, Order* order) {
+  const std::string attention = layout == nullptr ? "SBH" : layout;
+  const std::string softmax = softmaxLayout == nullptr ? "" : softmaxLayout;
+  if (attention != "SBH" && attention != "TND") {
+    fail(ACLNN_ERR_PARAM_INVALID, "%s: the layout %s is neither SBH nor TND", op,
+         attention.c_str());
+    return false;
+  }
+  if (!softmax.empty() && softmax != "SBH" && softmax != "TND") {
+    fail(ACLNN_ERR_PARAM_INVALID, "%s: the softmax layout %s is neither empty nor SBH nor TND", op,
+         softmax.c_str());
+    return false;
+  }
+  *order = attention == "SBH" ? Order::kSbh : softmax == "TND" ? Order::kTokens : Order::kBlocks;
+  return true;
+}
+
+aclnnStatus prepare(const char* op, const aclTensor* prevAttnOut, const aclTensor* prevSoftmaxMax,
+                    const aclTensor* prevSoftmaxSum, const aclTensor* curAttnOut,
+                    const aclTensor* curSoftmaxMax, const aclTensor* curSoftmaxSum,
+                    const aclTensor* prefix, const char* layout, const char* softmaxLayout,
+                    const aclTensor* attnOutOut, const aclTensor* softmaxMaxOut,
+                    const aclTensor* softmaxSumOut, uint64_t* workspaceSize,
+                    aclOpExecutor** executor) {
+  Order order{};
+  if (!readOrder(op, layout, softmaxLayout, &order)) {
+    return ACLNN_ERR_PARAM_INVALID;
+  }
+  const bool isTnd = order != Order::kSbh;
+  RETURN_IF_FAILED(checkTensor(op, "prevAttnOut", prevAttnOut));
+  RETURN_IF_FAILED(checkTensor(op, "prevSoftmaxMax", prevSoftmaxMax));
+  RETURN_IF_FAILED(checkAttention(op, "prevAttnOut", prevAttnOut, prevAttnOut));
+  RETURN_IF_FAILED(checkAttention(op, "curAttnOut", curAttnOut, prevAttnOut));
+  RETURN_IF_FAILED(checkAttention(op, "attnOut", attnOutOut, prevAttnOut));
+  RETURN_IF_FAILED(checkStatistic(op, "prevSoftmaxMax", prevSoftmaxMax, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(op, "prevSoftmaxSum", prevSoftmaxSum, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(op, "curSoftmaxMax", curSoftmaxMax, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(op, "curSoftmaxSum", curSoftmaxSum, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(op, "softmaxMaxOut", softmaxMaxOut, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(op, "softmaxSumOut", softmaxSumOut, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(isTnd ? checkPrefix(op, prefix)
+                         : checkOptionalTensor(op, "actualSeqQlen", prefix));
+  RETURN_IF_FAILED(checkSizes(op, *prevAttnOut, *prevSoftmaxMax, isTnd));
+
+  const auto& attn = prevAttnOut->viewDims;
+  const int64_t heads = prevSoftmaxMax->viewDims[1];
+  const bool readsPrefix = order == Order::kBlocks;
+  const Arguments arguments{
+      op,
+      Strided("prevAttnOut", *prevAttnOut),
+      Strided("prevSoftmaxMax", *prevSoftmaxMax),
+      Strided("prevSoftmaxSum", *prevSoftmaxSum),
+      Strided("curAttnOut", *curAttnOut),
+      Strided("curSoftmaxMax", *curSoftmaxMax),
+      Strided("curSoftmaxSum", *curSoftmaxSum),
+      Strided("attnOut", *attnOutOut),
+      Strided("softmaxMaxOut", *softmaxMaxOut),
+      Strided("softmaxSumOut", *softmaxSumOut),
+      readsPrefix ? reinterpret_cast<const int64_t*>(prefix->originAddress()) : nullptr,
+      readsPrefix ? prefix->strides[0] : 0,
+      readsPrefix ? prefix->viewDims[0] - 1 : 0,
+      attn[0],
+      isTnd ? 1 : attn[1],
+      heads,
+      isTnd ? attn[2] : attn[2] / heads,
+      order,
+      loaderOf<float>(prevAttnOut->dataType),
+      storerOf<float>(prevAttnOut->dataType)};
+  const DeviceSpan prefixSpan = inputSpan("actualSeqQlen", prefix);
+  return makeExecutor(
+      op, 0,
+      {inputSpan("prevAttnOut", prevAttnOut), inputSpan("prevSoftmaxMax", prevSoftmaxMax),
+       inputSpan("prevSoftmaxSum", prevSoftmaxSum), inputSpan("curAttnOut", curAttnOut),
+       inputSpan("curSoftmaxMax", curSoftmaxMax), inputSpan("curSoftmaxSum", curSoftmaxSum),
+       readsPrefix ? prefixSpan : untouched(prefixSpan), outputSpan("attnOut", attnOutOut),
+       outputSpan("softmaxMaxOut", softmaxMaxOut), outputSpan("softmaxSumOut", softmaxSumOut)},
+      [arguments](const Binding& memory) {
+        const Arguments bound = arguments.bound(memory);
+        if (bound.order != Order::kSbh) {
+          return mergeTnd(bound);
+        }
+        mergeSbh(bound);
+        return static_cast<aclError>(ACL_SUCCESS);
+      },
+      workspaceSize, executor);
 }
 
 }  // namespace
@@ -236,61 +334,37 @@ aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(
     const aclTensor* actualSeqQlenOptional, char* inputLayoutOptional, const aclTensor* attnOutOut,
     const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, uint64_t* workspaceSize,
     aclOpExecutor** executor) {
-  const std::string layout = inputLayoutOptional == nullptr ? "SBH" : inputLayoutOptional;
-  const bool isTnd = layout == "TND";
-  if (!isTnd && layout != "SBH") {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the layout %s is neither SBH nor TND", kOp,
-                layout.c_str());
-  }
-  RETURN_IF_FAILED(checkTensor(kOp, "prevAttnOut", prevAttnOut));
-  RETURN_IF_FAILED(checkTensor(kOp, "prevSoftmaxMax", prevSoftmaxMax));
-  RETURN_IF_FAILED(checkAttention("prevAttnOut", prevAttnOut, prevAttnOut));
-  RETURN_IF_FAILED(checkAttention("curAttnOut", curAttnOut, prevAttnOut));
-  RETURN_IF_FAILED(checkAttention("attnOut", attnOutOut, prevAttnOut));
-  RETURN_IF_FAILED(checkStatistic("prevSoftmaxMax", prevSoftmaxMax, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic("prevSoftmaxSum", prevSoftmaxSum, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic("curSoftmaxMax", curSoftmaxMax, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic("curSoftmaxSum", curSoftmaxSum, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic("softmaxMaxOut", softmaxMaxOut, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic("softmaxSumOut", softmaxSumOut, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(isTnd ? checkPrefix(actualSeqQlenOptional)
-                         : checkOptionalTensor(kOp, "actualSeqQlen", actualSeqQlenOptional));
-  RETURN_IF_FAILED(checkSizes(*prevAttnOut, *prevSoftmaxMax, isTnd));
-
-  const auto& attn = prevAttnOut->viewDims;
-  const int64_t heads = prevSoftmaxMax->viewDims[1];
-  const aclTensor* prefix = isTnd ? actualSeqQlenOptional : nullptr;
-  const Arguments arguments{
-      Strided("prevAttnOut", *prevAttnOut), Strided("prevSoftmaxMax", *prevSoftmaxMax), Strided("prevSoftmaxSum", *prevSoftmaxSum),
-      Strided("curAttnOut", *curAttnOut), Strided("curSoftmaxMax", *curSoftmaxMax), Strided("curSoftmaxSum", *curSoftmaxSum),
-      Strided("attnOut", *attnOutOut), Strided("softmaxMaxOut", *softmaxMaxOut), Strided("softmaxSumOut", *softmaxSumOut),
-      prefix == nullptr ? nullptr : reinterpret_cast<const int64_t*>(prefix->originAddress()),
-      prefix == nullptr ? 0 : prefix->strides[0],
-      prefix == nullptr ? 0 : prefix->viewDims[0] - 1,
-      attn[0], isTnd ? 1 : attn[1], heads, isTnd ? attn[2] : attn[2] / heads, isTnd,
-      loaderOf<float>(prevAttnOut->dataType), storerOf<float>(prevAttnOut->dataType)};
-  return makeExecutor(
-      kOp, 0,
-      {inputSpan("prevAttnOut", prevAttnOut), inputSpan("prevSoftmaxMax", prevSoftmaxMax),
-       inputSpan("prevSoftmaxSum", prevSoftmaxSum), inputSpan("curAttnOut", curAttnOut),
-       inputSpan("curSoftmaxMax", curSoftmaxMax), inputSpan("curSoftmaxSum", curSoftmaxSum),
-       isTnd ? inputSpan("actualSeqQlen", prefix)
-             : untouched(inputSpan("actualSeqQlen", actualSeqQlenOptional)), outputSpan("attnOut", attnOutOut),
-       outputSpan("softmaxMaxOut", softmaxMaxOut), outputSpan("softmaxSumOut", softmaxSumOut)},
-      [arguments](const Binding& memory) {
-        const Arguments bound = arguments.bound(memory);
-        if (bound.isTnd) {
-          return mergeTnd(bound);
-        }
-        mergeSbh(bound);
-        return static_cast<aclError>(ACL_SUCCESS);
-      },
-      workspaceSize, executor);
+  constexpr const char* kOp = "aclnnRingAttentionUpdate";
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, kOp, [&] {
+    return prepare(kOp, prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax,
+                   curSoftmaxSum, actualSeqQlenOptional, inputLayoutOptional, nullptr, attnOutOut,
+                   softmaxMaxOut, softmaxSumOut, workspaceSize, executor);
+  });
 }
 
 aclnnStatus aclnnRingAttentionUpdate(void* workspace, uint64_t workspaceSize,
                                      aclOpExecutor* executor, aclrtStream stream) {
-  return launch(kOp, workspace, workspaceSize, executor, stream);
+  return launch("aclnnRingAttentionUpdate", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(
+    const aclTensor* prevAttnOut, const aclTensor* prevSoftmaxMax, const aclTensor* prevSoftmaxSum,
+    const aclTensor* curAttnOut, const aclTensor* curSoftmaxMax, const aclTensor* curSoftmaxSum,
+    const aclTensor* actualSeqQlenOptional, char* inputLayoutOptional,
+    char* inputSoftmaxLayoutOptional, const aclTensor* attnOutOut, const aclTensor* softmaxMaxOut,
+    const aclTensor* softmaxSumOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  constexpr const char* kOp = "aclnnRingAttentionUpdateV2";
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, kOp, [&] {
+    return prepare(kOp, prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax,
+                   curSoftmaxSum, actualSeqQlenOptional, inputLayoutOptional,
+                   inputSoftmaxLayoutOptional, attnOutOut, softmaxMaxOut, softmaxSumOut,
+                   workspaceSize, executor);
+  });
+}
+
+aclnnStatus aclnnRingAttentionUpdateV2(void* workspace, uint64_t workspaceSize,
+                                       aclOpExecutor* executor, aclrtStream stream) {
+  return launch("aclnnRingAttentionUpdateV2", workspace, workspaceSize, executor, stream);
 }
 
 }  // extern "C"
