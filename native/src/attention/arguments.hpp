@@ -10,14 +10,20 @@
 
 namespace cann4j::attention {
 
-enum class Layouts { Dense, Packed };  // BSH, SBH, BSND, BNSD; TND
+enum class Layouts { Dense, Packed, All };  // BSH, SBH, BSND, BNSD; TND; all five
+
+// Where a version has the rotary parts among its parameters: nowhere, each beside the tensor that it belongs to, or
+// behind attenMask together with the scales of quantized tensors.
+enum class Rope { None, Beside, Behind };
 
 // What the flash attention operators take, by CANN's names. What a version lacks keeps the value that it stands for.
 struct Arguments {
   const char* op;
   Layouts layouts = Layouts::Dense;
   bool backward = false;
+  Rope rope = Rope::None;
   bool needsRope = false;  // V3: query and key come in two parts each
+  bool hasSink = false;
   const aclTensor* query = nullptr;
   const aclTensor* key = nullptr;
   const aclTensor* value = nullptr;
@@ -28,10 +34,14 @@ struct Arguments {
   const aclTensor* dropMask = nullptr;
   const aclTensor* paddingMask = nullptr;
   const aclTensor* attenMask = nullptr;
+  const aclTensor* dScaleQ = nullptr;
+  const aclTensor* dScaleK = nullptr;
+  const aclTensor* dScaleV = nullptr;
+  const aclTensor* sink = nullptr;
   const aclTensor* softmaxMax = nullptr;
   const aclTensor* softmaxSum = nullptr;
   const aclTensor* softmaxOut = nullptr;  // never written; in the backward softmaxIn, never read
-  const aclTensor* attention = nullptr;  // attentionOut, in the backward attentionIn
+  const aclTensor* attention = nullptr;   // attentionOut, in the backward attentionIn
   const aclIntArray* prefix = nullptr;
   const aclIntArray* actualSeqQLen = nullptr;
   const aclIntArray* actualSeqKvLen = nullptr;
@@ -53,6 +63,7 @@ struct Arguments {
   const aclTensor* dkRope = nullptr;
   const aclTensor* dv = nullptr;
   const aclTensor* dpse = nullptr;  // not computed
+  const aclTensor* dSink = nullptr;
 };
 
 // Extents of all rows of a tensor, for filling it.
@@ -63,17 +74,32 @@ struct Extent {
   int64_t dim;
 };
 
+// The bytes of a tensor in logical order, which kernels want without gaps.
+struct Gathered {
+  int64_t bytes = 0;
+  std::vector<int64_t> dims = {};
+  std::vector<int64_t> strides = {};
+};
+
 // A checked call. Addresses in `problem` are device addresses until bind() translates them.
 struct Request {
   Problem problem{};
   std::vector<Sequence> sequences;
+  bool packed = false;
   Extent query{};
   Extent key{};
   Extent value{};
+  Extent queryRope{};
+  Extent keyRope{};
   bool nothingToDo = false;
   std::vector<DeviceSpan> spans;
   bool backward = false;
+  // Which optional tensors the kernels look at: their addresses may be NULL until they are bound.
+  bool usesMask = false;
+  bool usesSink = false;
+  bool usesSinkGradient = false;
   bool needsQuerySum = false;  // dq cannot accumulate in the output
+  Gathered dropMask;           // where dropMask has gaps
 
   uint64_t workspaceBytes() const;
 };

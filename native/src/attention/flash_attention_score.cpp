@@ -6,6 +6,7 @@
 
 using cann4j::attention::Layouts;
 using cann4j::attention::prepare;
+using cann4j::attention::Rope;
 
 extern "C" {
 
@@ -115,15 +116,15 @@ aclnnStatus aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(
     int64_t sparseMode, int64_t pseType, const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut,
     const aclTensor* softmaxOutOut, const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
   return prepare(
-      {.op = "aclnnFlashAttentionVarLenScoreV3", .layouts = Layouts::Packed, .needsRope = true, .query = query,
-       .key = key, .value = value, .queryRope = queryRope, .keyRope = keyRope, .pse = realShiftOptional,
-       .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional,
-       .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut, .softmaxOut = softmaxOutOut,
-       .attention = attentionOutOut, .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional,
-       .actualSeqKvLen = actualSeqKvLenOptional, .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional,
-       .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens,
-       .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode,
-       .pseType = pseType},
+      {.op = "aclnnFlashAttentionVarLenScoreV3", .layouts = Layouts::Packed, .rope = Rope::Beside, .needsRope = true,
+       .query = query, .key = key, .value = value, .queryRope = queryRope, .keyRope = keyRope,
+       .pse = realShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
+       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOut, .softmaxSum = softmaxSumOut,
+       .softmaxOut = softmaxOutOut, .attention = attentionOutOut, .prefix = prefixOptional,
+       .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode, .pseType = pseType},
       workspaceSize, executor);
 }
 

@@ -6,6 +6,7 @@
 
 using cann4j::attention::Layouts;
 using cann4j::attention::prepare;
+using cann4j::attention::Rope;
 
 extern "C" {
 
@@ -126,11 +127,11 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(
     const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
   return prepare(
       {.op = "aclnnFlashAttentionUnpaddingScoreGradV3", .layouts = Layouts::Packed, .backward = true,
-       .needsRope = true, .query = query, .key = keyIn, .value = value, .queryRope = queryRope, .keyRope = keyInRope,
-       .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional, .paddingMask = paddingMaskOptional,
-       .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional, .softmaxSum = softmaxSumOptional,
-       .softmaxOut = softmaxInOptional, .attention = attentionInOptional, .prefix = prefixOptional,
-       .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .rope = Rope::Beside, .needsRope = true, .query = query, .key = keyIn, .value = value, .queryRope = queryRope,
+       .keyRope = keyInRope, .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional,
+       .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional, .softmaxMax = softmaxMaxOptional,
+       .softmaxSum = softmaxSumOptional, .softmaxOut = softmaxInOptional, .attention = attentionInOptional,
+       .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
        .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue,
        .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
        .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode, .pseType = pseType,

@@ -10,17 +10,12 @@ bool parseLayout(const char* name, Layouts layouts, Layout* layout) {
     const char* name;
     Layout layout;
   };
-  static constexpr Named kDense[] = {
-      {"BSH", Layout::BSH}, {"SBH", Layout::SBH}, {"BSND", Layout::BSND}, {"BNSD", Layout::BNSD}};
-  if (layouts == Layouts::Packed) {
-    *layout = Layout::TND;
-    return std::strcmp(name, "TND") == 0;
-  }
-  for (const Named& known : kDense) {
-    if (std::strcmp(name, known.name) == 0) {
-      *layout = known.layout;
-      return true;
-    }
+  static constexpr Named kLayouts[] = {
+      {"BSH", Layout::BSH}, {"SBH", Layout::SBH}, {"BSND", Layout::BSND}, {"BNSD", Layout::BNSD}, {"TND", Layout::TND}};
+  for (const Named& known : kLayouts) {
+    if (std::strcmp(name, known.name) != 0) continue;
+    *layout = known.layout;
+    return layouts == Layouts::All || (layouts == Layouts::Packed) == (known.layout == Layout::TND);
   }
   return false;
 }
