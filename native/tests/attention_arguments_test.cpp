@@ -150,12 +150,15 @@ TEST(data_types) {
 }
 
 TEST(masks) {
-  for (int64_t mode : {0, 1, 4, 5, 6, 7, 8}) {
-    refused(561002, "sparseMode " + std::to_string(mode), Layout::TND, [&](Call& c) { c.sparseMode = mode; });
+  refused(561002, "sparseMode 5 (prefix) is not for inputLayout TND", Layout::TND, [](Call& c) { c.sparseMode = 5; });
+  for (int64_t mode : {7, 8}) {
+    refused(561002, "is not for inputLayout BSND", Layout::BSND, [&](Call& c) { c.sparseMode = mode; });
   }
-  refused(161002, "sparseMode 9", Layout::BSND, [](Call& c) { c.sparseMode = 9; });
-  refused(161002, "sparseMode -1", Layout::BSND, [](Call& c) { c.sparseMode = -1; });
-  refused(561002, "got [6, 6]", Layout::BSND, [](Call& c) { c.mask.reset(new device::CausalMask(6, 6)); });
+  refused(561002, "sparseMode 9 is not in 0..8", Layout::BSND, [](Call& c) { c.sparseMode = 9; });
+  refused(561002, "sparseMode -1 is not in 0..8", Layout::BSND, [](Call& c) { c.sparseMode = -1; });
+  refused(561002, "needs attenMask [2048, 2048], got [6, 6]", Layout::BSND,
+          [](Call& c) { c.mask.reset(new device::CausalMask(6, 6)); });
+  refused(561002, "needs attenMask [3072, 2048], got [2048, 2048]", Layout::TND, [](Call& c) { c.sparseMode = 6; });
   refused(161002, "attenMask is FLOAT", Layout::BSND,
           [](Call& c) { c.mask.reset(new device::CausalMask(2048, 2048, ACL_FLOAT)); });
   // Without a mask the mode has no effect.
@@ -164,12 +167,13 @@ TEST(masks) {
   CHECK_EQ(call.prepareForward(), 0);
 }
 
-TEST(features_that_are_not_supported) {
-  refused(561002, "keepProb 0.5", Layout::BSND, [](Call& c) { c.keepProb = 0.5; });
-  refused(161002, "keepProb 0 ", Layout::BSND, [](Call& c) { c.keepProb = 0; });
+TEST(features_that_exclude_each_other) {
+  refused(561002, "keepProb is 0.5 but dropMask is NULL", Layout::BSND, [](Call& c) { c.keepProb = 0.5; });
+  refused(161002, "keepProb 0 is not in (0, 1]", Layout::BSND, [](Call& c) { c.keepProb = 0; });
   refused(161002, "keepProb 1.5", Layout::TND, [](Call& c) { c.keepProb = 1.5; });
-  refused(561002, "dropMask given", Layout::BSND, [](Call& c) { c.dropMask = c.dy->get(); });
-  refused(561002, "positional bias", Layout::BSND, [](Call& c) { c.pse = c.dy->get(); });
+  refused(161002, "dropMask is FLOAT, not UINT8", Layout::BSND, [](Call& c) { c.dropMask = c.dy->get(); });
+  refused(561002, "pseShift has shape [2, 6, 4, 8]; pseType 1 with inputLayout BSND needs [2, 4, 6, 6] or", Layout::BSND,
+          [](Call& c) { c.pse = c.dy->get(); });
   refused(161002, "paddingMask", Layout::BSND, [](Call& c) { c.paddingMask = c.dy->get(); });
   refused(161002, "innerPrecise 3", Layout::BSND, [](Call& c) { c.innerPrecise = 3; });
 }
@@ -184,7 +188,7 @@ TEST(sequence_arrays) {
   refused(161002, "key row 13 of 12", Layout::TND, [](Call& c) { c.kvEnds.reset(new IntArray({6, 13})); });
   refused(161002, "sequence 1 ends at query row 6 of 12", Layout::TND,
           [](Call& c) { c.qEnds.reset(new IntArray({INT64_MIN, 6})); });
-  refused(561002, "sequence 1 has 7 and 6", Layout::TND, [](Call& c) { c.qEnds.reset(new IntArray({5, 12})); });
+  refused(561002, "needs no more queries than keys in every sequence; sequence 1 has 7 and 6", Layout::TND, [](Call& c) { c.qEnds.reset(new IntArray({5, 12})); });
 }
 
 TEST(executors) {
