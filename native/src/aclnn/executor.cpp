@@ -154,10 +154,10 @@ std::vector<DeviceSpan> inputSpans(const char* name, const aclTensorList* list) 
   return spans;
 }
 
-const DeviceSpan& Binding::span(const char* name) const {
-  for (const DeviceSpan& span : spans_) {
-    if (std::strcmp(span.name, name) == 0) {
-      return span;
+const DeviceSpan& Binding::find(const char* name, size_t place) const {
+  for (size_t i = 0; i < spans_.size(); ++i) {
+    if (std::strcmp(spans_[i].name, name) == 0) {
+      return spans_.at(i + place);  // those of a list stand together
     }
   }
   throw std::logic_error(std::string("the operator has no tensor argument ") + name);

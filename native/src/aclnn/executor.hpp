@@ -44,29 +44,21 @@ class Binding {
 
   void* workspace() const { return workspace_; }  // host address
 
-  // Where the kernel finds what phase 1 saw at this device address of the tensor argument `name`.
-  // NULL stays NULL if the argument was not given.
+  // Where the kernel finds what phase 1 saw at this device address of the tensor argument `name`,
+  // or of the tensor at a place in that list. NULL if the argument was not given.
   template <class T>
-  T* host(const char* name, T* address) const {
-    return translate(span(name), address);
-  }
-  // The same for a span by its number.
-  template <class T>
-  T* host(size_t number, T* address) const {
-    return translate(spans_[number], address);
-  }
-
-  const std::vector<DeviceSpan>& spans() const { return spans_; }
-
- private:
-  const DeviceSpan& span(const char* name) const;
-  template <class T>
-  static T* translate(const DeviceSpan& span, T* address) {
+  T* host(const char* name, T* address, size_t place = 0) const {
+    const DeviceSpan& span = find(name, place);
     return span.tensor == nullptr
                ? nullptr
                : toHostAs<T>(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(address) +
                                                            static_cast<uintptr_t>(span.moved)));
   }
+
+  const std::vector<DeviceSpan>& spans() const { return spans_; }
+
+ private:
+  const DeviceSpan& find(const char* name, size_t place) const;
 
   void* workspace_;
   std::vector<DeviceSpan> spans_;

@@ -65,8 +65,9 @@ aclnnStatus changeAddress(const char* function, const aclOpExecutor& executor, D
   }
   if (!isLiveTensor(span->tensor)) {
     return fail(ACLNN_ERR_PARAM_INVALID,
-                "%s: the tensor %p, which is %s of %s, was destroyed; the executor needs it", function,
-                static_cast<const void*>(span->tensor), span->name, executor.op.c_str());
+                "%s: the tensor %p, which is %s of %s, was destroyed; the executor needs it",
+                function, static_cast<const void*>(span->tensor), span->name,
+                executor.op.c_str());
   }
   if (!lookAlike(*tensor, *span->tensor)) {
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s of %s is %s, the tensor given another view, %s",

@@ -106,7 +106,8 @@ aclnnStatus destroyList(const char* function, const T* list) {
   for (size_t i = 0; i < taken->values.size(); ++i) {
     if (destroy(function, taken->values[i]) != ACLNN_SUCCESS) {
       result = fail(ACLNN_ERR_PARAM_INVALID,
-                    "%s: element %zu of the list %p was destroyed already; a list owns its elements",
+                    "%s: element %zu of the list %p was destroyed already; a list owns its "
+                    "elements",
                     function, i, static_cast<const void*>(list));
     }
   }

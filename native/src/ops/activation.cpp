@@ -25,9 +25,9 @@ aclnnStatus prepareSilu(const char* op, const aclTensor* self, aclTensor* out,
       op, 0, {inputSpan("self", self), outputSpan("out", out)},
       [walk = makeWalk({{"out", out}, {"self", self}})](const Binding& memory) {
         return transform<float>(walk.bound(memory),
-                                [](const float* x, const float*, float* y, int64_t n) {
+                                [](const Inputs<float>& x, float* y, int64_t n) {
                                   for (int64_t i = 0; i < n; ++i) {
-                                    y[i] = silu(x[i]);
+                                    y[i] = silu(x[0][i]);
                                   }
                                 });
       },
@@ -57,9 +57,9 @@ aclnnStatus prepareSwiGlu(const char* op, const aclTensor* x, int64_t dim, const
       op, 0, {inputSpan("x", x), outputSpan("out", out)},
       [walk = makeWalk({{"out", out}, {"x", &gate}, {"x", &value}})](const Binding& memory) {
         return transform<float>(walk.bound(memory),
-                                [](const float* a, const float* b, float* y, int64_t n) {
+                                [](const Inputs<float>& x, float* y, int64_t n) {
                                   for (int64_t i = 0; i < n; ++i) {
-                                    y[i] = silu(a[i]) * b[i];
+                                    y[i] = silu(x[0][i]) * x[1][i];
                                   }
                                 });
       },

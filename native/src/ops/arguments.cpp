@@ -4,11 +4,12 @@
 #include <algorithm>
 
 #include "element.hpp"
-#include "runtime/error.hpp"
 #include "walk.hpp"
 
 namespace cann4j {
 namespace {
+
+constexpr size_t kMostDims = 8;
 
 bool isPlainFormat(aclFormat format) {
   switch (format) {
@@ -39,6 +40,10 @@ aclnnStatus checkNumeric(const char* op, const char* name, const aclTensor* tens
   if (numberClass(tensor->dataType) == NumberClass::kNone) {
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the data type %s, which is not supported", op,
                 name, dataTypeName(tensor->dataType));
+  }
+  if (tensor->viewDims.size() > kMostDims) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s, of more than %zu dimensions", op,
+                name, shapeText(tensor->viewDims).c_str(), kMostDims);
   }
   return isPlainFormat(tensor->format)
              ? ACLNN_SUCCESS
@@ -75,6 +80,17 @@ aclnnStatus checkSameShape(const char* op, const char* name, const aclTensor* te
              ? ACLNN_SUCCESS
              : fail(ACLNN_ERR_PARAM_INVALID, "%s: %s has the shape %s, not %s", op, name,
                     shapeText(tensor->viewDims).c_str(), shapeText(expected).c_str());
+}
+
+aclnnStatus checkDim(const char* op, int64_t dim, size_t rank, size_t* number) {
+  const auto dims = static_cast<int64_t>(std::max<size_t>(rank, 1));
+  if (dim < -dims || dim >= dims) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: dim %lld is not in [-%lld, %lld)", op,
+                static_cast<long long>(dim), static_cast<long long>(dims),
+                static_cast<long long>(dims));
+  }
+  *number = static_cast<size_t>(dim < 0 ? dim + dims : dim);
+  return ACLNN_SUCCESS;
 }
 
 aclnnStatus checkBroadcast(const char* op, const aclTensor* self, const aclTensor* other,
@@ -117,12 +133,29 @@ aclDataType promote(aclDataType a, aclDataType b) {
   return unsignedSize == 1 ? ACL_INT16 : unsignedSize == 2 ? ACL_INT32 : ACL_INT64;
 }
 
+aclDataType promoteScalar(aclDataType type, const aclScalar& scalar) {
+  if (isFloating(type) || scalar.dataType == ACL_BOOL) {
+    return type;
+  }
+  if (isFloating(scalar.dataType)) {
+    return ACL_FLOAT;
+  }
+  return type == ACL_BOOL ? scalar.dataType : type;
+}
+
 aclnnStatus checkResultType(const char* op, aclDataType result, const aclTensor* out) {
   const bool loses = (isFloating(result) && !isFloating(out->dataType)) ||
                      (result != ACL_BOOL && out->dataType == ACL_BOOL);
   return !loses ? ACLNN_SUCCESS
                 : fail(ACLNN_ERR_PARAM_INVALID, "%s: a result of type %s cannot be stored as %s",
                        op, dataTypeName(result), dataTypeName(out->dataType));
+}
+
+aclnnStatus checkAlpha(const char* op, const aclScalar* alpha, aclDataType computed) {
+  return !isFloating(alpha->dataType) || isFloating(computed)
+             ? ACLNN_SUCCESS
+             : fail(ACLNN_ERR_PARAM_INVALID, "%s: alpha is floating (%s), the operation on %s", op,
+                    dataTypeName(alpha->dataType), dataTypeName(computed));
 }
 
 }  // namespace cann4j

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <type_traits>
 
@@ -102,6 +103,31 @@ T narrow(C value) {
   } else {
     return static_cast<T>(value);
   }
+}
+
+// Integers wrap, as on the device: computed on unsigned values.
+template <class C>
+C wrapping(C a, C b, auto operation) {
+  if constexpr (std::is_integral_v<C>) {
+    return static_cast<C>(operation(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+  } else {
+    return operation(a, b);
+  }
+}
+
+template <class C>
+C plus(C a, C b) {
+  return wrapping(a, b, std::plus<>());
+}
+
+template <class C>
+C minus(C a, C b) {
+  return wrapping(a, b, std::minus<>());
+}
+
+template <class C>
+C times(C a, C b) {
+  return wrapping(a, b, std::multiplies<>());
 }
 
 // Strides in elements.

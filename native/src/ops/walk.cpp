@@ -14,8 +14,10 @@ Walk Walk::bound(const Binding& memory) const {
   Walk walk = *this;
   for (size_t o = 0; o < operands; ++o) {
     View& view = walk.views[o];
-    view.origin = reinterpret_cast<uintptr_t>(
-        memory.host(view.argument, reinterpret_cast<void*>(view.origin)));
+    if (view.argument != nullptr) {
+      view.origin = reinterpret_cast<uintptr_t>(
+          memory.host(view.argument, reinterpret_cast<void*>(view.origin), view.place));
+    }
   }
   return walk;
 }
@@ -48,7 +50,7 @@ Walk makeWalk(std::initializer_list<Operand> operands) {
     }
     Dim dim{shape[i], {}};
     size_t operand = 0;
-    for (const auto& [argument, tensor] : operands) {
+    for (const auto& [argument, tensor, place] : operands) {
       const size_t fromEnd = shape.size() - i;
       const size_t rank = tensor->viewDims.size();
       const bool has = fromEnd <= rank && tensor->viewDims[rank - fromEnd] != 1;
@@ -77,11 +79,11 @@ Walk makeWalk(std::initializer_list<Operand> operands) {
   }
   if (walk.dims.empty()) {
     walk.dims.push_back(1);
-    walk.strides.push_back({1, 1, 1});
+    walk.strides.push_back({1, 1, 1, 1});
   }
-  for (const auto& [argument, tensor] : operands) {
+  for (const auto& [argument, tensor, place] : operands) {
     walk.views[walk.operands++] = {tensor->dataType, aclDataTypeSize(tensor->dataType), argument,
-                                   tensor->originAddress()};
+                                   place, tensor->originAddress()};
   }
   return walk;
 }

@@ -9,17 +9,18 @@
 
 #include "aclnn/executor.hpp"
 #include "aclnn/tensor.hpp"
-#include "runtime/thread_pool.hpp"
+#include "ranges.hpp"
 
 namespace cann4j {
 
-constexpr size_t kMostOperands = 3;
+constexpr size_t kMostOperands = 4;
 
 // A view stretched over the shape of the walk: stride 0 where it is broadcast.
 struct View {
   aclDataType dataType;
   size_t itemSize;
-  const char* argument;  // whose memory it is
+  const char* argument;  // whose memory it is; NULL: memory of the kernel's own
+  size_t place;          // in a list
   uintptr_t origin;      // device address of the first element, host address in a bound walk
 };
 
@@ -47,75 +48,86 @@ struct Walk {
 bool broadcastShape(const std::vector<int64_t>& a, const std::vector<int64_t>& b,
                     std::vector<int64_t>* shape);
 
-// A view of the tensor argument of this name.
+// A view of the tensor argument of this name, see View.
 struct Operand {
   const char* argument;
   const aclTensor* tensor;
+  size_t place = 0;
 };
 
 // The first operand has the shape of the walk, the others broadcast to it.
 Walk makeWalk(std::initializer_list<Operand> operands);
 
-// Calls body(offsets, count) for pieces of the innermost dimension that cover the walk, spread over
-// the pool. offsets: the piece's first element in each operand.
+// A walk cut into pieces of its innermost dimension, numbered in order.
+class Pieces {
+ public:
+  explicit Pieces(const Walk& walk)
+      : walk_(walk), length_(std::min(walk.dims.back(), kLongest)),
+        perRow_(length_ == 0 ? 0 : (walk.dims.back() + length_ - 1) / length_),
+        count_(length_ == 0 ? 0 : walk.elements() / walk.dims.back() * perRow_) {}
+
+  int64_t count() const { return count_; }
+  int64_t length() const { return length_; }  // of the longest
+
+  // Calls body(offsets, count) for some of them. offsets: of the piece's first element in each
+  // operand.
+  template <class Body>
+  void visit(int64_t first, int64_t last, const Body& body) const;
+
+ private:
+  static constexpr int64_t kLongest = 8192;
+
+  const Walk& walk_;
+  const int64_t length_;
+  const int64_t perRow_;
+  const int64_t count_;
+};
+
+template <class Body>
+void Pieces::visit(int64_t first, int64_t last, const Body& body) const {
+  const size_t inner = walk_.dims.size() - 1;
+  std::vector<int64_t> at(inner);
+  std::array<int64_t, kMostOperands> row{};
+  int64_t rest = first / perRow_;
+  for (size_t d = inner; d-- > 0;) {
+    at[d] = rest % walk_.dims[d];
+    rest /= walk_.dims[d];
+    for (size_t o = 0; o < walk_.operands; ++o) {
+      row[o] += at[d] * walk_.strides[d][o];
+    }
+  }
+  int64_t segment = first % perRow_;
+  for (int64_t piece = first; piece < last; ++piece) {
+    const int64_t begin = segment * length_;
+    std::array<int64_t, kMostOperands> offsets{};
+    for (size_t o = 0; o < walk_.operands; ++o) {
+      offsets[o] = row[o] + begin * walk_.strides[inner][o];
+    }
+    body(offsets, std::min(length_, walk_.dims[inner] - begin));
+    if (++segment < perRow_) {
+      continue;
+    }
+    segment = 0;
+    for (size_t d = inner; d-- > 0;) {
+      const bool wraps = ++at[d] == walk_.dims[d];
+      const int64_t steps = wraps ? 1 - walk_.dims[d] : 1;
+      for (size_t o = 0; o < walk_.operands; ++o) {
+        row[o] += steps * walk_.strides[d][o];
+      }
+      if (!wraps) {
+        break;
+      }
+      at[d] = 0;
+    }
+  }
+}
+
+// Visits all pieces of the walk, spread over the pool.
 template <class Body>
 void forEachPiece(const Walk& walk, const Body& body) {
-  constexpr int64_t kLongestPiece = 8192;
-  constexpr int64_t kElementsPerJob = 32768;
-  const int64_t total = walk.elements();
-  if (total == 0) {
-    return;
-  }
-  const size_t inner = walk.dims.size() - 1;
-  const int64_t length = walk.dims[inner];
-  const int64_t pieceLength = std::min(length, kLongestPiece);
-  const int64_t piecesPerRow = (length + pieceLength - 1) / pieceLength;
-  const int64_t pieces = total / length * piecesPerRow;
-  const int64_t piecesPerJob = std::max<int64_t>(1, kElementsPerJob / pieceLength);
-  const int64_t jobs = (pieces + piecesPerJob - 1) / piecesPerJob;
-  const auto job = [&](int64_t index) {
-    const int64_t first = index * piecesPerJob;
-    const int64_t last = std::min(pieces, first + piecesPerJob);
-    std::vector<int64_t> at(inner);
-    std::array<int64_t, kMostOperands> row{};
-    int64_t rest = first / piecesPerRow;
-    for (size_t d = inner; d-- > 0;) {
-      at[d] = rest % walk.dims[d];
-      rest /= walk.dims[d];
-      for (size_t o = 0; o < walk.operands; ++o) {
-        row[o] += at[d] * walk.strides[d][o];
-      }
-    }
-    int64_t segment = first % piecesPerRow;
-    for (int64_t piece = first; piece < last; ++piece) {
-      const int64_t begin = segment * pieceLength;
-      std::array<int64_t, kMostOperands> offsets{};
-      for (size_t o = 0; o < walk.operands; ++o) {
-        offsets[o] = row[o] + begin * walk.strides[inner][o];
-      }
-      body(offsets, std::min(pieceLength, length - begin));
-      if (++segment < piecesPerRow) {
-        continue;
-      }
-      segment = 0;
-      for (size_t d = inner; d-- > 0;) {
-        const bool wraps = ++at[d] == walk.dims[d];
-        const int64_t steps = wraps ? 1 - walk.dims[d] : 1;
-        for (size_t o = 0; o < walk.operands; ++o) {
-          row[o] += steps * walk.strides[d][o];
-        }
-        if (!wraps) {
-          break;
-        }
-        at[d] = 0;
-      }
-    }
-  };
-  if (jobs == 1) {
-    job(0);
-  } else {
-    ThreadPool::instance().parallelFor(jobs, job);
-  }
+  const Pieces pieces(walk);
+  forEachRange(pieces.count(), pieces.length(),
+               [&](int64_t first, int64_t last) { pieces.visit(first, last, body); });
 }
 
 }  // namespace cann4j
