@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -92,6 +93,11 @@ struct Length {
   int64_t kv;
 };
 
+// A query row of a query head and a key, counted inside their sequence.
+struct Pair {
+  int64_t sequence, head, i, j;
+};
+
 // Packed sequences; all arrays are [rows][heads][dim], statistics [sequence][heads][rows of it].
 struct Attention {
   Type type = Type::Float32;
@@ -101,6 +107,15 @@ struct Attention {
   float scale = 1;
   std::vector<double> q = {}, k = {}, v = {}, dy = {};
   std::vector<double> out = {}, max = {}, sum = {}, dq = {}, dk = {}, dv = {};
+
+  // What else an operator may be asked for.
+  int64_t ropeDim = 0;
+  std::vector<double> qRope = {}, kRope = {}, dqRope = {}, dkRope = {};
+  std::function<bool(const Pair&)> sees = nullptr;                    // instead of `mask`
+  std::function<double(const Pair&, double product)> score = nullptr;  // instead of scale * product
+  std::function<double(const Pair&)> kept = nullptr;                   // factor of a probability: 0 or 1 / keepProb
+  std::function<bool(int64_t sequence)> invalidLine = nullptr;         // default: everywhere
+  std::vector<double> sink = {}, dSink = {};                           // per query head
 
   int64_t qRows() const {
     int64_t n = 0;
@@ -124,66 +139,33 @@ struct Attention {
     make(k, kvRows() * kvHeads * dim, 1);
     make(v, kvRows() * kvHeads * valueDim, 1);
     make(dy, qRows() * heads * valueDim, 1);
+    make(qRope, qRows() * heads * ropeDim, spread);
+    make(kRope, kvRows() * kvHeads * ropeDim, 1);
   }
 
-  int64_t visible(const Length& l, int64_t i) const {  // number of keys that row i sees
-    int64_t n = l.kv;
-    if (mask == Mask::LeftUp) n = i + 1;
-    if (mask == Mask::RightDown) n = i + 1 + l.kv - l.q;
-    return std::max<int64_t>(0, std::min(n, l.kv));
+  bool isVisible(const Pair& p) const {
+    if (sees) return sees(p);
+    const Length& l = lengths[p.sequence];
+    return mask == Mask::None || p.j <= p.i + (mask == Mask::LeftUp ? 0 : l.kv - l.q);
   }
 
   void compute() {
     out.assign(qRows() * heads * valueDim, 0);
-    dq.assign(qRows() * heads * dim, 0);
     max.assign(qRows() * heads, 0);
     sum.assign(qRows() * heads, 0);
+    dq.assign(q.size(), 0);
     dk.assign(k.size(), 0);
     dv.assign(v.size(), 0);
+    dqRope.assign(qRope.size(), 0);
+    dkRope.assign(kRope.size(), 0);
+    dSink.assign(sink.size(), 0);
     int64_t qRow = 0, kvRow = 0;
-    for (const Length& l : lengths) {
+    for (size_t sequence = 0; sequence < lengths.size(); ++sequence) {
+      const Length& l = lengths[sequence];
       for (int64_t n = 0; n < heads; ++n) {
-        const int64_t m = n / (heads / kvHeads);
         for (int64_t i = 0; i < l.q; ++i) {
-          const int64_t statistic = qRow * heads + n * l.q + i;
-          const int64_t count = visible(l, i);
-          if (count == 0) {
-            max[statistic] = l.kv == 0 ? 0 : -FLT_MAX;
-            sum[statistic] = l.kv == 0 ? 0 : FLT_MAX;
-            continue;
-          }
-          const double* query = &q[((qRow + i) * heads + n) * dim];
-          const double* gradient = &dy[((qRow + i) * heads + n) * valueDim];
-          std::vector<double> p(count), dp(count);
-          double top = -INFINITY, total = 0, delta = 0;
-          for (int64_t j = 0; j < count; ++j) {
-            const double* key = &k[((kvRow + j) * kvHeads + m) * dim];
-            for (int64_t d = 0; d < dim; ++d) p[j] += query[d] * key[d];
-            p[j] *= scale;
-            top = std::max(top, p[j]);
-          }
-          for (double& x : p) total += x = std::exp(x - top);
-          max[statistic] = top;
-          sum[statistic] = total;
-          for (int64_t j = 0; j < count; ++j) {
-            p[j] /= total;
-            const double* value = &v[((kvRow + j) * kvHeads + m) * valueDim];
-            for (int64_t d = 0; d < valueDim; ++d) {
-              out[((qRow + i) * heads + n) * valueDim + d] += p[j] * value[d];
-              dp[j] += gradient[d] * value[d];
-            }
-            delta += p[j] * dp[j];
-          }
-          for (int64_t j = 0; j < count; ++j) {
-            const double ds = p[j] * (dp[j] - delta) * scale;
-            for (int64_t d = 0; d < dim; ++d) {
-              dq[((qRow + i) * heads + n) * dim + d] += ds * k[((kvRow + j) * kvHeads + m) * dim + d];
-              dk[((kvRow + j) * kvHeads + m) * dim + d] += ds * query[d];
-            }
-            for (int64_t d = 0; d < valueDim; ++d) {
-              dv[((kvRow + j) * kvHeads + m) * valueDim + d] += p[j] * gradient[d];
-            }
-          }
+          computeRow({static_cast<int64_t>(sequence), n, i, 0}, (qRow + i) * heads + n, kvRow,
+                     qRow * heads + n * l.q + i);
         }
       }
       qRow += l.q;
@@ -198,6 +180,67 @@ struct Attention {
       << " D " << dim << "/" << valueDim << " lengths";
     for (const Length& l : lengths) s << " " << l.q << "x" << l.kv;
     return s.str();
+  }
+
+ private:
+  // Row `at` of the arrays of queries against the keys from row `kvRow` on.
+  void computeRow(Pair pair, int64_t at, int64_t kvRow, int64_t statistic) {
+    const int64_t keys = lengths[pair.sequence].kv;
+    if (keys == 0) return;  // all zero
+    const int64_t kvHead = pair.head / (heads / kvHeads);
+    const auto rowOf = [&](int64_t j) { return (kvRow + j) * kvHeads + kvHead; };
+    std::vector<double> p(keys), dp(keys);
+    std::vector<int64_t> visible;
+    double top = sink.empty() ? -INFINITY : sink[pair.head];
+    for (pair.j = 0; pair.j < keys; ++pair.j) {
+      if (!isVisible(pair)) continue;
+      double product = 0;
+      for (int64_t d = 0; d < dim; ++d) product += q[at * dim + d] * k[rowOf(pair.j) * dim + d];
+      for (int64_t d = 0; d < ropeDim; ++d) product += qRope[at * ropeDim + d] * kRope[rowOf(pair.j) * ropeDim + d];
+      p[pair.j] = score ? score(pair, product) : scale * product;
+      top = std::max(top, p[pair.j]);
+      visible.push_back(pair.j);
+    }
+    if (visible.empty() && sink.empty()) {
+      max[statistic] = -FLT_MAX;
+      if (!invalidLine || invalidLine(pair.sequence)) {
+        sum[statistic] = FLT_MAX;
+        return;
+      }
+      for (int64_t j = 0; j < keys; ++j) visible.push_back(j);
+      sum[statistic] = static_cast<double>(keys);
+      p.assign(keys, 1.0 / static_cast<double>(keys));
+    } else {
+      double total = sink.empty() ? 0 : std::exp(sink[pair.head] - top);
+      for (const int64_t j : visible) total += p[j] = std::exp(p[j] - top);
+      for (const int64_t j : visible) p[j] /= total;
+      max[statistic] = top;
+      sum[statistic] = total;
+    }
+    double delta = 0;
+    for (const int64_t j : visible) {
+      pair.j = j;
+      const double factor = kept ? kept(pair) : 1;
+      for (int64_t d = 0; d < valueDim; ++d) {
+        const double value = v[rowOf(j) * valueDim + d], gradient = dy[at * valueDim + d];
+        out[at * valueDim + d] += p[j] * factor * value;
+        dv[rowOf(j) * valueDim + d] += p[j] * factor * gradient;
+        dp[j] += gradient * value * factor;
+      }
+      delta += p[j] * dp[j];
+    }
+    if (!sink.empty()) dSink[pair.head] -= std::exp(sink[pair.head] - max[statistic]) / sum[statistic] * delta;
+    for (const int64_t j : visible) {
+      const double ds = p[j] * (dp[j] - delta) * scale;
+      for (int64_t d = 0; d < dim; ++d) {
+        dq[at * dim + d] += ds * k[rowOf(j) * dim + d];
+        dk[rowOf(j) * dim + d] += ds * q[at * dim + d];
+      }
+      for (int64_t d = 0; d < ropeDim; ++d) {
+        dqRope[at * ropeDim + d] += ds * kRope[rowOf(j) * ropeDim + d];
+        dkRope[rowOf(j) * ropeDim + d] += ds * qRope[at * ropeDim + d];
+      }
+    }
   }
 };
 
