@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flat_view.hpp"
 
+#include <cstring>
+
 namespace cann4j {
 
 FlatView::FlatView(const char* argument, const aclTensor& tensor)
@@ -36,6 +38,27 @@ FlatView FlatView::bound(const Binding& memory) const {
   view.origin_ = reinterpret_cast<uintptr_t>(
       memory.host(argument_, reinterpret_cast<void*>(origin_)));
   return view;
+}
+
+void copyElements(const FlatView& from, int64_t fromFirst, const FlatView& to, int64_t toFirst,
+                  int64_t count) {
+  const size_t size = to.itemSize();
+  to.forEachRun(toFirst, count, [&](void* run, int64_t toStride, int64_t length) {
+    char* target = static_cast<char*>(run);
+    from.forEachRun(fromFirst, length, [&](const void* run, int64_t fromStride, int64_t n) {
+      const char* source = static_cast<const char*>(run);
+      if (toStride == 1 && fromStride == 1) {
+        std::memcpy(target, source, static_cast<size_t>(n) * size);
+      } else {
+        for (int64_t i = 0; i < n; ++i) {
+          std::memcpy(target + i * toStride * static_cast<int64_t>(size),
+                      source + i * fromStride * static_cast<int64_t>(size), size);
+        }
+      }
+      target += n * toStride * static_cast<int64_t>(size);
+    });
+    fromFirst += length;
+  });
 }
 
 }  // namespace cann4j

@@ -77,4 +77,8 @@ class FlatView {
   std::vector<int64_t> strides_;
 };
 
+// Both of one element type.
+void copyElements(const FlatView& from, int64_t fromFirst, const FlatView& to, int64_t toFirst,
+                  int64_t count);
+
 }  // namespace cann4j

@@ -40,4 +40,19 @@ aclError BadIndex::report(const char* op, size_t dim, int64_t size) const {
                         static_cast<long long>(size));
 }
 
+aclError readIndices(const char* op, const char* name, const FlatView& view, int64_t limit,
+                     std::optional<int64_t> ignored, std::vector<int64_t>* indices) {
+  indices->resize(static_cast<size_t>(view.size()));
+  view.load(0, view.size(), indices->data());
+  for (size_t i = 0; i < indices->size(); ++i) {
+    const int64_t index = (*indices)[i];
+    if (!isPlace(index, limit) && index != ignored) {
+      return fail(ACL_ERROR_RT_AICORE_EXCEPTION,
+                  "%s: element %zu of %s is %lld, which is not in [0, %lld)", op, i, name,
+                  static_cast<long long>(index), static_cast<long long>(limit));
+    }
+  }
+  return ACL_SUCCESS;
+}
+
 }  // namespace cann4j

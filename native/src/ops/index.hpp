@@ -3,9 +3,11 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "aclnn/tensor.hpp"
+#include "flat_view.hpp"
 
 namespace cann4j {
 
@@ -41,5 +43,10 @@ auto visitIndexType(aclDataType type, const Visitor& visitor) {
   return type == ACL_INT32 ? visitor.template operator()<int32_t>()
                            : visitor.template operator()<int64_t>();
 }
+
+// Reads all elements of a bound view. One outside [0, limit), and not the ignored one, is an error
+// of the device with words.
+aclError readIndices(const char* op, const char* name, const FlatView& view, int64_t limit,
+                     std::optional<int64_t> ignored, std::vector<int64_t>* indices);
 
 }  // namespace cann4j

@@ -6,11 +6,8 @@
 #include <cstring>
 #include <string>
 
-#include "aclnn/executor.hpp"
-#include "aclnn/tensor.hpp"
 #include "arguments.hpp"
 #include "element.hpp"
-#include "runtime/error.hpp"
 #include "runtime/thread_pool.hpp"
 
 using namespace cann4j;
@@ -254,38 +251,39 @@ bool readOrder(const char* op, const char* layout, const char* softmaxLayout, Or
   return true;
 }
 
-aclnnStatus prepare(const char* op, const aclTensor* prevAttnOut, const aclTensor* prevSoftmaxMax,
+aclnnStatus prepare(const Call& call, const aclTensor* prevAttnOut, const aclTensor* prevSoftmaxMax,
                     const aclTensor* prevSoftmaxSum, const aclTensor* curAttnOut,
                     const aclTensor* curSoftmaxMax, const aclTensor* curSoftmaxSum,
                     const aclTensor* prefix, const char* layout, const char* softmaxLayout,
                     const aclTensor* attnOutOut, const aclTensor* softmaxMaxOut,
-                    const aclTensor* softmaxSumOut, uint64_t* workspaceSize,
-                    aclOpExecutor** executor) {
+                    const aclTensor* softmaxSumOut) {
   Order order{};
-  if (!readOrder(op, layout, softmaxLayout, &order)) {
+  if (!readOrder(call.op, layout, softmaxLayout, &order)) {
     return ACLNN_ERR_PARAM_INVALID;
   }
   const bool isTnd = order != Order::kSbh;
-  RETURN_IF_FAILED(checkTensor(op, "prevAttnOut", prevAttnOut));
-  RETURN_IF_FAILED(checkTensor(op, "prevSoftmaxMax", prevSoftmaxMax));
-  RETURN_IF_FAILED(checkAttention(op, "prevAttnOut", prevAttnOut, prevAttnOut));
-  RETURN_IF_FAILED(checkAttention(op, "curAttnOut", curAttnOut, prevAttnOut));
-  RETURN_IF_FAILED(checkAttention(op, "attnOut", attnOutOut, prevAttnOut));
-  RETURN_IF_FAILED(checkStatistic(op, "prevSoftmaxMax", prevSoftmaxMax, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic(op, "prevSoftmaxSum", prevSoftmaxSum, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic(op, "curSoftmaxMax", curSoftmaxMax, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic(op, "curSoftmaxSum", curSoftmaxSum, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic(op, "softmaxMaxOut", softmaxMaxOut, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(checkStatistic(op, "softmaxSumOut", softmaxSumOut, prevSoftmaxMax, isTnd));
-  RETURN_IF_FAILED(isTnd ? checkPrefix(op, prefix)
-                         : checkOptionalTensor(op, "actualSeqQlen", prefix));
-  RETURN_IF_FAILED(checkSizes(op, *prevAttnOut, *prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkTensor(call.op, "prevAttnOut", prevAttnOut));
+  RETURN_IF_FAILED(checkTensor(call.op, "prevSoftmaxMax", prevSoftmaxMax));
+  RETURN_IF_FAILED(checkAttention(call.op, "prevAttnOut", prevAttnOut, prevAttnOut));
+  RETURN_IF_FAILED(checkAttention(call.op, "curAttnOut", curAttnOut, prevAttnOut));
+  RETURN_IF_FAILED(checkAttention(call.op, "attnOut", attnOutOut, prevAttnOut));
+  RETURN_IF_FAILED(
+      checkStatistic(call.op, "prevSoftmaxMax", prevSoftmaxMax, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(
+      checkStatistic(call.op, "prevSoftmaxSum", prevSoftmaxSum, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(call.op, "curSoftmaxMax", curSoftmaxMax, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(call.op, "curSoftmaxSum", curSoftmaxSum, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(call.op, "softmaxMaxOut", softmaxMaxOut, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(checkStatistic(call.op, "softmaxSumOut", softmaxSumOut, prevSoftmaxMax, isTnd));
+  RETURN_IF_FAILED(isTnd ? checkPrefix(call.op, prefix)
+                         : checkOptionalTensor(call.op, "actualSeqQlen", prefix));
+  RETURN_IF_FAILED(checkSizes(call.op, *prevAttnOut, *prevSoftmaxMax, isTnd));
 
   const auto& attn = prevAttnOut->viewDims;
   const int64_t heads = prevSoftmaxMax->viewDims[1];
   const bool readsPrefix = order == Order::kBlocks;
   const Arguments arguments{
-      op,
+      call.op,
       Strided("prevAttnOut", *prevAttnOut),
       Strided("prevSoftmaxMax", *prevSoftmaxMax),
       Strided("prevSoftmaxSum", *prevSoftmaxSum),
@@ -306,8 +304,7 @@ aclnnStatus prepare(const char* op, const aclTensor* prevAttnOut, const aclTenso
       loaderOf<float>(prevAttnOut->dataType),
       storerOf<float>(prevAttnOut->dataType)};
   const DeviceSpan prefixSpan = inputSpan("actualSeqQlen", prefix);
-  return makeExecutor(
-      op, 0,
+  return call.make(
       {inputSpan("prevAttnOut", prevAttnOut), inputSpan("prevSoftmaxMax", prevSoftmaxMax),
        inputSpan("prevSoftmaxSum", prevSoftmaxSum), inputSpan("curAttnOut", curAttnOut),
        inputSpan("curSoftmaxMax", curSoftmaxMax), inputSpan("curSoftmaxSum", curSoftmaxSum),
@@ -320,8 +317,7 @@ aclnnStatus prepare(const char* op, const aclTensor* prevAttnOut, const aclTenso
         }
         mergeSbh(bound);
         return static_cast<aclError>(ACL_SUCCESS);
-      },
-      workspaceSize, executor);
+      });
 }
 
 }  // namespace
@@ -334,18 +330,13 @@ aclnnStatus aclnnRingAttentionUpdateGetWorkspaceSize(
     const aclTensor* actualSeqQlenOptional, char* inputLayoutOptional, const aclTensor* attnOutOut,
     const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, uint64_t* workspaceSize,
     aclOpExecutor** executor) {
-  constexpr const char* kOp = "aclnnRingAttentionUpdate";
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, kOp, [&] {
-    return prepare(kOp, prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax,
+  return phaseOne("aclnnRingAttentionUpdate", workspaceSize, executor, [&](const Call& call) {
+    return prepare(call, prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax,
                    curSoftmaxSum, actualSeqQlenOptional, inputLayoutOptional, nullptr, attnOutOut,
-                   softmaxMaxOut, softmaxSumOut, workspaceSize, executor);
+                   softmaxMaxOut, softmaxSumOut);
   });
 }
-
-aclnnStatus aclnnRingAttentionUpdate(void* workspace, uint64_t workspaceSize,
-                                     aclOpExecutor* executor, aclrtStream stream) {
-  return launch("aclnnRingAttentionUpdate", workspace, workspaceSize, executor, stream);
-}
+PHASE_TWO(aclnnRingAttentionUpdate)
 
 aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(
     const aclTensor* prevAttnOut, const aclTensor* prevSoftmaxMax, const aclTensor* prevSoftmaxSum,
@@ -353,18 +344,12 @@ aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(
     const aclTensor* actualSeqQlenOptional, char* inputLayoutOptional,
     char* inputSoftmaxLayoutOptional, const aclTensor* attnOutOut, const aclTensor* softmaxMaxOut,
     const aclTensor* softmaxSumOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
-  constexpr const char* kOp = "aclnnRingAttentionUpdateV2";
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, kOp, [&] {
-    return prepare(kOp, prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax,
+  return phaseOne("aclnnRingAttentionUpdateV2", workspaceSize, executor, [&](const Call& call) {
+    return prepare(call, prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax,
                    curSoftmaxSum, actualSeqQlenOptional, inputLayoutOptional,
-                   inputSoftmaxLayoutOptional, attnOutOut, softmaxMaxOut, softmaxSumOut,
-                   workspaceSize, executor);
+                   inputSoftmaxLayoutOptional, attnOutOut, softmaxMaxOut, softmaxSumOut);
   });
 }
-
-aclnnStatus aclnnRingAttentionUpdateV2(void* workspace, uint64_t workspaceSize,
-                                       aclOpExecutor* executor, aclrtStream stream) {
-  return launch("aclnnRingAttentionUpdateV2", workspace, workspaceSize, executor, stream);
-}
+PHASE_TWO(aclnnRingAttentionUpdateV2)
 
 }  // extern "C"

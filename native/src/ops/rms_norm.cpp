@@ -3,36 +3,35 @@
 
 #include <cmath>
 
-#include "aclnn/executor.hpp"
-#include "aclnn/tensor.hpp"
 #include "arguments.hpp"
 #include "flat_view.hpp"
-#include "runtime/error.hpp"
 
 using namespace cann4j;
 
 namespace {
 
-constexpr const char* kOp = "aclnnRmsNorm";
-
-// In several sums: each stays small beside its terms' exactness, and they vectorise.
+// In many short sums: each stays small beside its terms' exactness, and they vectorise.
 float sumOfSquares(const float* x, int64_t n) {
   constexpr int64_t kSums = 16;
-  float sums[kSums] = {};
-  int64_t i = 0;
-  for (; i + kSums <= n; i += kSums) {
-    for (int64_t k = 0; k < kSums; ++k) {
-      sums[k] += x[i + k] * x[i + k];
+  constexpr int64_t kBlock = 256;
+  double total = 0;
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t end = std::min(n, begin + kBlock);
+    float sums[kSums] = {};
+    int64_t i = begin;
+    for (; i + kSums <= end; i += kSums) {
+      for (int64_t k = 0; k < kSums; ++k) {
+        sums[k] += x[i + k] * x[i + k];
+      }
+    }
+    for (; i < end; ++i) {
+      sums[i % kSums] += x[i] * x[i];
+    }
+    for (const float sum : sums) {
+      total += sum;
     }
   }
-  for (; i < n; ++i) {
-    sums[i % kSums] += x[i] * x[i];
-  }
-  double sum = 0;
-  for (const float part : sums) {
-    sum += part;
-  }
-  return static_cast<float>(sum);
+  return static_cast<float>(total);
 }
 
 struct Arguments {
@@ -61,24 +60,23 @@ aclError normalise(const Arguments& a, const Binding& memory) {
   return ACL_SUCCESS;
 }
 
-aclnnStatus prepare(const aclTensor* x, const aclTensor* gamma, double epsilon,
-                    const aclTensor* yOut, const aclTensor* rstdOut, uint64_t* workspaceSize,
-                    aclOpExecutor** executor) {
-  RETURN_IF_FAILED(checkType(kOp, "x", x, kFloats));
-  RETURN_IF_FAILED(checkType(kOp, "gamma", gamma, kFloats));
+aclnnStatus prepare(const Call& call, const aclTensor* x, const aclTensor* gamma, double epsilon,
+                    const aclTensor* yOut, const aclTensor* rstdOut) {
+  RETURN_IF_FAILED(checkType(call.op, "x", x, kFloats));
+  RETURN_IF_FAILED(checkType(call.op, "gamma", gamma, kFloats));
   if (gamma->dataType != ACL_FLOAT) {
-    RETURN_IF_FAILED(checkSameType(kOp, "gamma", gamma, x->dataType));
+    RETURN_IF_FAILED(checkSameType(call.op, "gamma", gamma, x->dataType));
   }
-  RETURN_IF_FAILED(checkSameType(kOp, "yOut", yOut, x->dataType));
-  RETURN_IF_FAILED(checkSameType(kOp, "rstdOut", rstdOut, ACL_FLOAT));
+  RETURN_IF_FAILED(checkSameType(call.op, "yOut", yOut, x->dataType));
+  RETURN_IF_FAILED(checkSameType(call.op, "rstdOut", rstdOut, ACL_FLOAT));
   const auto& shape = x->viewDims;
   const auto& last = gamma->viewDims;
   if (last.empty() || last.size() > shape.size() ||
       !std::equal(last.rbegin(), last.rend(), shape.rbegin())) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: gamma %s is not the last dimensions of x %s", kOp,
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: gamma %s is not the last dimensions of x %s", call.op,
                 shapeText(last).c_str(), shapeText(shape).c_str());
   }
-  RETURN_IF_FAILED(checkSameShape(kOp, "yOut", yOut, shape));
+  RETURN_IF_FAILED(checkSameShape(call.op, "yOut", yOut, shape));
   std::vector<int64_t> rows(shape.begin(), shape.end() - static_cast<ptrdiff_t>(last.size()));
   int64_t rowCount = 1;
   for (const int64_t dim : rows) {
@@ -87,21 +85,19 @@ aclnnStatus prepare(const aclTensor* x, const aclTensor* gamma, double epsilon,
   // The dimensions that are gone may be left out.
   if (rstdOut->viewDims != rows) {
     rows.resize(shape.size(), 1);
-    RETURN_IF_FAILED(checkSameShape(kOp, "rstdOut", rstdOut, rows));
+    RETURN_IF_FAILED(checkSameShape(call.op, "rstdOut", rstdOut, rows));
   }
   if (gamma->elements() == 0) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: gamma %s is empty", kOp, shapeText(last).c_str());
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: gamma %s is empty", call.op, shapeText(last).c_str());
   }
   const Arguments arguments{FlatView("x", *x),         FlatView("gamma", *gamma),
                             FlatView("yOut", *yOut),   FlatView("rstdOut", *rstdOut),
                             rowCount,                  gamma->elements(),
                             static_cast<float>(epsilon)};
-  return makeExecutor(
-      kOp, 0,
+  return call.make(
       {inputSpan("x", x), inputSpan("gamma", gamma), outputSpan("yOut", yOut),
        outputSpan("rstdOut", rstdOut)},
-      [arguments](const Binding& memory) { return normalise(arguments, memory); }, workspaceSize,
-      executor);
+      [arguments](const Binding& memory) { return normalise(arguments, memory); });
 }
 
 }  // namespace
@@ -112,14 +108,10 @@ aclnnStatus aclnnRmsNormGetWorkspaceSize(const aclTensor* x, const aclTensor* ga
                                          double epsilon, const aclTensor* yOut,
                                          const aclTensor* rstdOut, uint64_t* workspaceSize,
                                          aclOpExecutor** executor) {
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, kOp, [&] {
-    return prepare(x, gamma, epsilon, yOut, rstdOut, workspaceSize, executor);
+  return phaseOne("aclnnRmsNorm", workspaceSize, executor, [&](const Call& call) {
+    return prepare(call, x, gamma, epsilon, yOut, rstdOut);
   });
 }
-
-aclnnStatus aclnnRmsNorm(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
-                         aclrtStream stream) {
-  return launch(kOp, workspace, workspaceSize, executor, stream);
-}
+PHASE_TWO(aclnnRmsNorm)
 
 }  // extern "C"
