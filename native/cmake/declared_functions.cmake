@@ -3,7 +3,7 @@
 # those that they mark with CANN_AFTER_8_1.
 function(declared_functions variable include_dir)
   cmake_parse_arguments(PARSE_ARGV 2 only "AFTER_8_1" "" "")
-  file(GLOB headers ${include_dir}/*/*.h)
+  file(GLOB_RECURSE headers ${include_dir}/*.h)
   set(names)
   foreach(header IN LISTS headers)
     file(READ ${header} text)

@@ -7,7 +7,7 @@ set(tables ${CMAKE_CURRENT_LIST_DIR}/conformance)
 declared_functions(declared ${INCLUDE_DIR})
 declared_functions(declared_later ${INCLUDE_DIR} AFTER_8_1)
 
-file(GLOB headers RELATIVE ${INCLUDE_DIR} ${INCLUDE_DIR}/*/*.h)
+file(GLOB_RECURSE headers RELATIVE ${INCLUDE_DIR} ${INCLUDE_DIR}/*.h)
 set(includes)
 set(text)
 foreach(header IN LISTS headers)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every public header compiles on its own, twice, as C11 and as C++17, without a warning.
-file(GLOB headers ${INCLUDE_DIR}/*/*.h)
+file(GLOB_RECURSE headers ${INCLUDE_DIR}/*.h)
 if(NOT headers)
   message(FATAL_ERROR "no headers in ${INCLUDE_DIR}")
 endif()
