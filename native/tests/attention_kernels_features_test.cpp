@@ -78,16 +78,15 @@ void makeBias(Features& f, uint64_t seed, BiasKind kind) {
 TEST(windows) {
   uint64_t seed = 1;
   for (Type type : kTypes) {
+    ++seed;
     for (const auto& [q, kv] : {std::pair<int64_t, int64_t>{400, 430}, {430, 300}, {50, 700}, {300, 20}, {1, 1}}) {
       for (const auto& [lowest, diagonal] : {std::pair<int64_t, int64_t>{-40, 25}, {-200, 0}, {5, 60}, {-300, -20}}) {
-        for (bool invalid : {false, true}) {
-          Features f{.type = type, .scale = 0.3f};
-          Sequence& s = f.add(q, kv);
-          s.lowest = lowest;
-          s.diagonal = diagonal;
-          s.invalidLine = invalid;
-          verify("window", f, seed++);
-        }
+        Features f{.type = type, .heads = 1, .scale = 0.3f};
+        Sequence& s = f.add(q, kv);
+        s.lowest = lowest;
+        s.diagonal = diagonal;
+        s.invalidLine = seed % 2;  // the other way round with the next type
+        verify("window", f, seed++);
       }
     }
   }
@@ -133,10 +132,10 @@ TEST(masks) {
   for (Type type : kTypes) {
     for (double density : {0.0, 0.3, 0.97, 1.0}) {  // of 1, no row sees anything
       for (bool invalid : {false, true}) {
-        Features f{.type = type, .heads = 4, .kvHeads = 2};
+        Features f{.type = type};
         f.add(250, 300).invalidLine = invalid;
         f.add(3, 5).invalidLine = invalid;
-        makeMask(f, seed, density, type == Type::Float32 ? 4 : 1);
+        makeMask(f, seed, density, type == Type::Float32 ? f.heads : 1);
         verify("mask of " + std::to_string(density), f, seed++);
       }
     }
@@ -326,7 +325,7 @@ Features draw(uint64_t seed) {
 TEST(random_combinations) {
   const char* text = std::getenv("CANN4J_TEST_SEED");
   const uint64_t start = text ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-  for (uint64_t seed = start; seed < start + 40; ++seed) {
+  for (uint64_t seed = start; seed < start + 30; ++seed) {
     try {
       verify("random", draw(seed), seed);
     } catch (const std::exception& e) {
