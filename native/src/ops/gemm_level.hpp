@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The body of one gemm_<level>.cpp. Everything is static and inside the level's own namespace.
+#pragma once
+
+#include "ops/gemm_tile.hpp"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#ifndef CANN4J_LEVEL
+#error "CANN4J_LEVEL names the instruction-set level and its namespace"
+#endif
+
+namespace cann4j::gemm {
+namespace CANN4J_LEVEL {
+
+// Accumulators, a row of b and an element of a fill the registers.
+#if defined(__AVX512F__)
+constexpr int kWidth = 16, kRows = 12, kVectors = 2;
+#elif defined(__AVX2__)
+constexpr int kWidth = 8, kRows = 6, kVectors = 2;
+#else
+constexpr int kWidth = 4, kRows = 4, kVectors = 2;
+#endif
+
+typedef float Floats __attribute__((vector_size(kWidth * 4)));
+typedef float LooseFloats __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
+
+static inline Floats multiplyAdd(float a, Floats b, Floats c) {
+#if defined(__AVX512F__)
+  return (Floats)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+  return (Floats)_mm256_fmadd_ps(_mm256_set1_ps(a), (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+static void multiplyTile(int64_t depth, const float* a, const float* b, float* c, int64_t stride) {
+  Floats sums[kRows][kVectors] = {};
+  for (int64_t k = 0; k < depth; ++k, a += kRows, b += kVectors * kWidth) {
+    Floats row[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      row[v] = *reinterpret_cast<const LooseFloats*>(b + v * kWidth);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        sums[r][v] = multiplyAdd(a[r], row[v], sums[r][v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      *reinterpret_cast<LooseFloats*>(c + r * stride + v * kWidth) += sums[r][v];
+    }
+  }
+}
+
+}  // namespace CANN4J_LEVEL
+
+extern const Tile CANN4J_TILE;
+const Tile CANN4J_TILE{CANN4J_LEVEL::kRows, CANN4J_LEVEL::kVectors * CANN4J_LEVEL::kWidth,
+                       CANN4J_LEVEL::multiplyTile};
+
+}  // namespace cann4j::gemm
