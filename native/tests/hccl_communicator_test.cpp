@@ -118,8 +118,9 @@ TEST(root_info_arguments) {
   HcclRootInfo garbage{};
   CHECK_FAILS(HCCL_E_PARA, HcclCommInitRootInfo(1, &garbage, 0, &comm), "HcclGetRootInfo");
   HcclRootInfo foreign = rootInfo;
-  foreign.internal[20] ^= 1;
-  CHECK_FAILS(HCCL_E_NOT_SUPPORT, HcclCommInitRootInfo(1, &foreign, 0, &comm), "another process");
+  foreign.internal[20] ^= 1;  // of another process, if one may believe it,
+  foreign.internal[60] ^= 1;  // which does not listen
+  CHECK_FAILS(HCCL_E_PARA, HcclCommInitRootInfo(1, &foreign, 0, &comm), "used up");
   std::thread([&] {
     HcclRootInfo other;
     CHECK_FAILS(HCCL_E_RUNTIME, HcclGetRootInfo(&other), "aclrtSetDevice");

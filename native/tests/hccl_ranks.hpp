@@ -171,26 +171,30 @@ struct Rank {
   void synchronize() const { CHECK_OK(aclrtSynchronizeStream(stream)); }
 };
 
+// Makes the communicator of one rank, and a stream, for the time of the body.
+inline void onCommunicator(uint32_t size, const HcclRootInfo& rootInfo, uint32_t rank,
+                           const std::function<void(const Rank&)>& body) {
+  OwnStream stream;
+  HcclComm comm = nullptr;
+  CHECK_OK(HcclCommInitRootInfo(size, &rootInfo, rank, &comm));
+  std::exception_ptr failure;
+  try {
+    body({rank, size, comm, stream});
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  aclrtSynchronizeStream(stream);
+  const HcclResult destroyed = HcclCommDestroy(comm);
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+  CHECK_OK(destroyed);
+}
+
 // A communicator of `size` ranks, one stream each.
 inline void run(uint32_t size, const std::function<void(const Rank&)>& body) {
   const HcclRootInfo rootInfo = newRootInfo();
-  onThreads(size, [&](uint32_t rank) {
-    OwnStream stream;
-    HcclComm comm = nullptr;
-    CHECK_OK(HcclCommInitRootInfo(size, &rootInfo, rank, &comm));
-    std::exception_ptr failure;
-    try {
-      body({rank, size, comm, stream});
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    aclrtSynchronizeStream(stream);
-    const HcclResult destroyed = HcclCommDestroy(comm);
-    if (failure) {
-      std::rethrow_exception(failure);
-    }
-    CHECK_OK(destroyed);
-  });
+  onThreads(size, [&](uint32_t rank) { onCommunicator(size, rootInfo, rank, body); });
 }
 
 // No test waits for a lost rank much longer than this, unless it chooses a time itself.

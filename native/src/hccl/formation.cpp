@@ -9,9 +9,9 @@
 namespace cann4j::hccl {
 
 std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
-                                      Settings settings) {
-  auto group =
-      std::make_shared<LocalGroup>(std::move(name), std::move(devices), std::move(settings));
+                                      Settings settings, RemotePeers peers) {
+  auto group = std::make_shared<LocalGroup>(std::move(name), std::move(devices),
+                                            std::move(settings), std::move(peers));
   Watchdog::instance().watch(group);
   return group;
 }
@@ -155,12 +155,14 @@ std::string LocalFormation::missingRanks() const {
 
 void LocalFormation::complete() {
   std::vector<int> devices;
-  for (const std::optional<Present>& present : ranks_) {
+  RemotePeers peers;
+  for (std::optional<Present>& present : ranks_) {
     devices.push_back(present->candidate.device);
+    peers.push_back(std::move(present->candidate.peer));
   }
   const Settings& settings = ranks_.front()->candidate.settings;
-  outcome_.group =
-      makeGroup(settings.name.empty() ? defaultName_ : settings.name, std::move(devices), settings);
+  outcome_.group = makeGroup(settings.name.empty() ? defaultName_ : settings.name,
+                             std::move(devices), settings, std::move(peers));
 }
 
 }  // namespace cann4j::hccl

@@ -19,6 +19,7 @@ struct Candidate {
   uint32_t rank;
   int device;
   Settings settings;
+  std::shared_ptr<RemotePeer> peer;  // of another process than the formation
 };
 
 // Where the ranks of a communicator meet that is being created, each blocking its thread until all
@@ -81,22 +82,27 @@ class LocalFormation : public Formation {
 
 // Makes the group of a communicator whose ranks are all known.
 std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
-                                      Settings settings);
+                                      Settings settings, RemotePeers peers = {});
 
 // Unique on this host.
 std::string newWorldName();
 std::string subName(const Group& parent, uint64_t subCommId);
 
-void createRootInfo(HcclRootInfo* rootInfo);
+HcclResult createRootInfo(const char* function, HcclRootInfo* rootInfo);
 // The formation that a root info stands for; null, with words and a result, if there is none.
 std::shared_ptr<Formation> findFormation(const char* function, const HcclRootInfo& rootInfo,
                                          HcclResult* result);
 
-// The formation of a sub-communicator; ranks with the same parent, id and rank list meet.
-std::shared_ptr<LocalFormation> findSubFormation(const char* function, const LocalGroup& parent,
-                                                 uint64_t subCommId,
+// The formation of those who know the same `key` of any length, a rank table for example. It is in
+// the process of rank 0, for which the others look until their time to connect is over.
+std::shared_ptr<Formation> findClusterFormation(const char* function, const std::string& key,
+                                                uint32_t rank, HcclResult* result);
+
+// The formation of a sub-communicator; ranks with the same parent, id and rank list meet. Null,
+// with words, if ranks disagree on the list.
+std::shared_ptr<LocalFormation> findSubFormation(const LocalGroup& parent, uint64_t subCommId,
                                                  const std::vector<uint32_t>& ranks,
-                                                 HcclResult* result);
+                                                 std::string* words);
 
 // Nobody else shall find this formation: it is complete or given up.
 void retire(const std::shared_ptr<Formation>& formation);

@@ -81,6 +81,8 @@ class Group {
         settings_(std::move(settings)),
         inFlight_(devices_.size()) {}
 
+  static std::string freedBuffer(const Call& call, const Buffer& buffer);
+
   // Only the first words count. Not from two threads at once.
   void setFailure(std::string words) {
     if (failure() == nullptr) {

@@ -72,7 +72,7 @@ HcclResult initRootInfo(const char* function, uint32_t nRanks, const HcclRootInf
                 "CANN4J_CPU_DEVICES",
                 function, nRanks, devices);
   }
-  Candidate candidate{nRanks, rank, -1, {}};
+  Candidate candidate{nRanks, rank, -1, {}, nullptr};
   result = requireDevice(function, &candidate.device);
   if (result == HCCL_SUCCESS) {
     result = readSettings(function, config, &candidate.settings);
@@ -198,7 +198,7 @@ HcclResult createSub(const char* function, HcclComm* comm, uint32_t rankNum,
                 rankNum, parent->name().c_str(), parent->size());
   }
   std::vector<uint32_t> ranks(rankIds, rankIds + rankNum);
-  Candidate candidate{rankNum, subCommRankId, parent->device(), {}};
+  Candidate candidate{rankNum, subCommRankId, parent->device(), {}, nullptr};
   result = checkMembers(function, *parent, ranks, subCommRankId);
   if (result == HCCL_SUCCESS) {
     result = readSettings(function, config, &candidate.settings);
@@ -254,7 +254,7 @@ HcclResult HcclGetRootInfo(HcclRootInfo* rootInfo) {
     result = requireDevice("HcclGetRootInfo", &device);
   }
   if (result == HCCL_SUCCESS) {
-    createRootInfo(rootInfo);
+    result = createRootInfo("HcclGetRootInfo", rootInfo);
   }
   return result;
 }

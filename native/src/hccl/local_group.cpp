@@ -1,96 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hccl/local_group.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <condition_variable>
-#include <cstdio>
 #include <utility>
 
 #include "hccl/copy.hpp"
 #include "hccl/formation.hpp"
+#include "ipc/event_loop.hpp"
 #include "runtime/error.hpp"
+#include "runtime/thread_pool.hpp"
 
 namespace cann4j::hccl {
 namespace {
 
+// Above this, the thread that serves the connections leaves the work to others.
+constexpr size_t kQuick = size_t{64} << 10;
+
 std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
 
-}  // namespace
-
-LocalGroup::LocalGroup(std::string name, std::vector<int> devices, Settings settings)
-    : Group(std::move(name), std::move(devices), std::move(settings)),
-      links_(size()),
-      members_(size()) {}
-
-Clock::time_point LocalGroup::deadline() const {
-  return settings().execTimeout == Settings::kNoLimit ? Clock::time_point::max()
-                                                     : Clock::now() + settings().execTimeout;
-}
-
-void LocalGroup::offer(const Call& call, const std::vector<uint32_t>& peers) {
-  links_.offer(call, peers);
-}
-
-HcclResult LocalGroup::await(const char* function, const Call& call,
-                             const std::vector<uint32_t>& peers) {
-  struct Answer {
-    std::mutex mutex;
-    std::condition_variable came;
-    bool hasCome = false;
-    HcclResult result = HCCL_SUCCESS;
-    std::string words;
-  };
-  auto answer = std::make_shared<Answer>();
-  links_.await(call, peers, [answer](HcclResult result, const std::string& words) {
-    std::lock_guard lock(answer->mutex);
-    answer->hasCome = true;
-    answer->result = result;
-    answer->words = words;
-    answer->came.notify_one();
-  });
-  failIfLeft(call, peers);
-  std::unique_lock lock(answer->mutex);
-  const auto hasCome = [&answer] { return answer->hasCome; };
-  if (!answer->came.wait_for(lock, settings().connectTimeout, hasCome)) {
-    lock.unlock();
-    giveUpAwaiting(call);
-    lock.lock();
-    answer->came.wait(lock, hasCome);
+std::vector<int> processesOf(const RemotePeers& peers, size_t size) {
+  std::vector<int> processes(size, getpid());
+  for (size_t rank = 0; rank < peers.size(); ++rank) {
+    if (peers[rank] != nullptr) {
+      processes[rank] = peers[rank]->processId();
+    }
   }
-  return answer->result == HCCL_SUCCESS
-             ? HCCL_SUCCESS
-             : cann4j::fail(answer->result, "%s: communicator %s, rank %u: %s", function,
-                            name().c_str(), call.rank, answer->words.c_str());
+  return processes;
 }
 
-// A rank that has destroyed its communicator makes no first call any more.
-void LocalGroup::failIfLeft(const Call& call, const std::vector<uint32_t>& peers) {
-  for (uint32_t peer : peers) {
-    Call waiting;
-    if (hasLeft(peer) && links_.waitsFor(peer, &waiting)) {
-      fail(rankWord(call.rank) + " waits in " + describe(call) + " for " + rankWord(peer) +
-           ", which has destroyed its communicator");
+template <class Work>
+void unlessHeldUp(size_t bytes, Work work) {
+  if (bytes > kQuick && ipc::EventLoop::isHere()) {
+    ThreadPool::instance().post(std::move(work));
+  } else {
+    work();
+  }
+}
+
+template <class Waiters>
+void finishInOrder(const Waiters& waiters, const std::string* failure) {
+  for (bool remote : {true, false}) {
+    for (const auto& waiter : waiters) {
+      if (waiter->isRemote() == remote) {
+        waiter->finish(failure);
+      }
     }
   }
 }
 
-void LocalGroup::giveUpAwaiting(const Call& call) {
-  const std::string missing = links_.missing(call.rank);
-  if (missing.empty()) {
-    return;  // they came at the last moment
+}  // namespace
+
+LocalGroup::LocalGroup(std::string name, std::vector<int> devices, Settings settings,
+                       RemotePeers peers)
+    : Group(std::move(name), std::move(devices), std::move(settings)),
+      processes_(processesOf(peers, size())),
+      links_(size()),
+      members_(size()) {
+  for (size_t rank = 0; rank < peers.size(); ++rank) {
+    members_[rank].remote = std::move(peers[rank]);
   }
-  std::string words = rankWord(call.rank) + " waited " +
-                      std::to_string(settings().connectTimeout.count()) + " ms (" +
-                      settings().connectTimeoutVariable + ") in " + describe(call) +
-                      " for the first calls of its peers, but " + missing +
-                      "; every rank must call, from a thread of its own";
-  links_.end(HCCL_E_TIMEOUT, words);
-  fail(std::move(words));
 }
 
-bool LocalGroup::hasLeft(uint32_t rank) {
-  std::lock_guard lock(mutex_);
-  return members_[rank].left;
+Clock::time_point LocalGroup::deadline() const {
+  return settings().execTimeout == Settings::kNoLimit ? Clock::time_point::max()
+                                                     : Clock::now() + settings().execTimeout;
 }
 
 void LocalGroup::post(std::vector<Posted> posts) {
@@ -144,26 +119,32 @@ void LocalGroup::carry(std::vector<Pair> pairs) {
   if (pairs.empty()) {
     return;
   }
+  size_t bytes = 0;
+  for (const Pair& pair : pairs) {
+    bytes += pair.send.buffer.bytes;
+  }
+  unlessHeldUp(bytes, [self = shared_from_this(), pairs = std::move(pairs)] {
+    Waiters waiters;
+    for (const Pair& pair : pairs) {
+      waiters.push_back(pair.send.waiter);
+      waiters.push_back(pair.receive.waiter);
+    }
+    self->conclude(waiters, [&pairs] { return move(pairs); });
+  });
+}
+
+std::string LocalGroup::move(const std::vector<Pair>& pairs) {
   std::vector<Block> blocks;
-  std::string freed;
   for (const Pair& pair : pairs) {
     for (const Posted* end : {&pair.send, &pair.receive}) {
       if (!end->buffer.isLive()) {
-        freed = freedBuffer(end->call, end->buffer);
+        return freedBuffer(end->call, end->buffer);
       }
     }
     blocks.push_back({pair.send.buffer.host(), pair.receive.buffer.host(), pair.send.buffer.bytes});
   }
-  if (freed.empty()) {
-    copyBlocks(blocks);
-  } else {
-    fail(freed);
-  }
-  const std::string* failure = freed.empty() ? nullptr : this->failure();
-  for (const Pair& pair : pairs) {
-    pair.send.waiter->finish(failure);
-    pair.receive.waiter->finish(failure);
-  }
+  copyBlocks(blocks);
+  return {};
 }
 
 void LocalGroup::arrive(uint64_t sequence, Arrival arrival) {
@@ -208,23 +189,42 @@ void LocalGroup::arrive(uint64_t sequence, Arrival arrival) {
 }
 
 void LocalGroup::carry(std::vector<Arrival> arrivals) {
-  std::string freed;
+  size_t bytes = 0;
+  for (const Arrival& arrival : arrivals) {
+    bytes += std::max(arrival.send.bytes, arrival.receive.bytes);
+  }
+  unlessHeldUp(bytes, [self = shared_from_this(), arrivals = std::move(arrivals)] {
+    Waiters waiters;
+    for (const Arrival& arrival : arrivals) {
+      waiters.push_back(arrival.waiter);
+    }
+    self->conclude(waiters, [&arrivals] { return move(arrivals); });
+  });
+}
+
+std::string LocalGroup::move(const std::vector<Arrival>& arrivals) {
   for (const Arrival& arrival : arrivals) {
     for (const Buffer* buffer : {&arrival.send, &arrival.receive}) {
       if (!buffer->isLive()) {
-        freed = freedBuffer(arrival.call, *buffer);
+        return freedBuffer(arrival.call, *buffer);
       }
     }
   }
-  if (freed.empty()) {
-    runCollective(arrivals);
-  } else {
-    fail(freed);
+  runCollective(arrivals);
+  return {};
+}
+
+void LocalGroup::conclude(const Waiters& waiters, const std::function<std::string()>& move) {
+  std::string words;
+  try {
+    words = move();
+  } catch (const std::exception& e) {
+    words = std::string("the data could not be moved: ") + e.what();
   }
-  const std::string* failure = freed.empty() ? nullptr : this->failure();
-  for (const Arrival& arrival : arrivals) {
-    arrival.waiter->finish(failure);
+  if (!words.empty()) {
+    fail(words);
   }
+  finishInOrder(waiters, words.empty() ? nullptr : failure());
 }
 
 void LocalGroup::leave(uint32_t rank) {
@@ -232,6 +232,7 @@ void LocalGroup::leave(uint32_t rank) {
   {
     std::lock_guard lock(mutex_);
     members_[rank].left = true;
+    members_[rank].remote.reset();
     if (failure() != nullptr) {
       return;
     }
@@ -256,6 +257,20 @@ void LocalGroup::leave(uint32_t rank) {
     if (waiting != nullptr) {
       ended = failLocked(rankWord(rank) + " destroyed its communicator while " +
                          rankWord(waiting->rank) + " waits for it in " + describe(*waiting));
+    }
+  }
+  finishAll(ended);
+}
+
+void LocalGroup::lose(uint32_t rank) {
+  Waiters ended;
+  {
+    std::lock_guard lock(mutex_);
+    Member& member = members_[rank];
+    member.remote.reset();
+    if (!std::exchange(member.left, true)) {
+      ended = failLocked(rankWord(rank) + processOf(rank) +
+                         " has ended without destroying its communicator");
     }
   }
   finishAll(ended);
@@ -295,7 +310,12 @@ Clock::time_point LocalGroup::expire(Clock::time_point now) {
 std::shared_ptr<Formation> LocalGroup::subFormation(const char* function, uint64_t subCommId,
                                                     const std::vector<uint32_t>& ranks,
                                                     HcclResult* result) {
-  return findSubFormation(function, *this, subCommId, ranks, result);
+  std::string words;
+  std::shared_ptr<Formation> formation = findSubFormation(*this, subCommId, ranks, &words);
+  if (formation == nullptr) {
+    *result = cann4j::fail(HCCL_E_PARA, "%s: %s", function, words.c_str());
+  }
+  return formation;
 }
 
 LocalGroup::Waiters LocalGroup::failLocked(std::string words) {
@@ -312,6 +332,13 @@ LocalGroup::Waiters LocalGroup::failLocked(std::string words) {
   }
   waitingEnds_.clear();
   meetings_.clear();
+  if (failure() == nullptr) {
+    for (const Member& member : members_) {
+      if (member.remote != nullptr) {
+        member.remote->tellFailure(words);
+      }
+    }
+  }
   setFailure(std::move(words));
   return ended;
 }
@@ -329,93 +356,7 @@ void LocalGroup::finishAll(const Waiters& waiters) {
   if (const std::string* words = failure()) {
     links_.end(HCCL_E_REMOTE, *words);
   }
-  for (const std::shared_ptr<Waiter>& waiter : waiters) {
-    waiter->finish(failure());
-  }
-}
-
-std::string LocalGroup::disagreement(uint64_t sequence, const Meeting& meeting,
-                                const Arrival& late) const {
-  for (const Arrival& early : meeting.arrivals) {
-    if (early.waiter == nullptr) {
-      continue;
-    }
-    std::string words = compare(early, late);
-    if (!words.empty()) {
-      return "collective operation number " + std::to_string(sequence) +
-             " differs between ranks: " + words;
-    }
-  }
-  return {};
-}
-
-std::string LocalGroup::timeoutAdvice() const {
-  return " was not complete after " + std::to_string(settings().execTimeout.count()) + " ms (" +
-         settings().execTimeoutVariable + "): ";
-}
-
-std::string LocalGroup::missedRanks(const Meeting& meeting) const {
-  std::string words;
-  for (uint32_t rank = 0; rank < size(); ++rank) {
-    if (meeting.arrivals[rank].waiter == nullptr) {
-      words += (words.empty() ? "" : "; ") + rankWord(rank) + " is missing, " + whereabouts(rank);
-    }
-  }
-  return words;
-}
-
-std::string LocalGroup::missedPeer(const Call& call) const {
-  if (isSend(call)) {
-    for (const auto& [key, end] : waitingEnds_) {
-      const Call& other = end.posted.call;
-      if (isSend(other) && other.rank == call.peer && other.peer == call.rank) {
-        return rankWord(call.rank) + " and " + rankWord(call.peer) + " both send first, rank " +
-               std::to_string(other.rank) + " by " + describe(other) +
-               "; let one of them receive first, or use HcclBatchSendRecv";
-      }
-    }
-  }
-  return rankWord(call.peer) + " is missing, " + whereabouts(call.peer);
-}
-
-const Call* LocalGroup::waitingCall(uint32_t rank, uint32_t* waiting) const {
-  const Call* found = nullptr;
-  for (const auto& [key, end] : waitingEnds_) {
-    if (end.posted.call.rank == rank) {
-      found = &end.posted.call;
-      ++*waiting;
-    }
-  }
-  for (const auto& [sequence, meeting] : meetings_) {
-    if (meeting.arrivals[rank].waiter != nullptr) {
-      found = &meeting.arrivals[rank].call;
-      ++*waiting;
-    }
-  }
-  return found;
-}
-
-std::string LocalGroup::whereabouts(uint32_t rank) const {
-  if (members_[rank].left) {
-    return "it has destroyed its communicator";
-  }
-  uint32_t waiting = 0;
-  if (const Call* call = waitingCall(rank, &waiting)) {
-    return "it waits in " + describe(*call);
-  }
-  uint32_t submitted = inFlight(rank);
-  if (submitted > 0) {
-    return "its streams have not reached its " + std::to_string(submitted) +
-           " submitted operation(s)";
-  }
-  return "it has made no such call";
-}
-
-std::string LocalGroup::freedBuffer(const Call& call, const Buffer& buffer) const {
-  char address[2 + 2 * sizeof(void*) + 1];
-  std::snprintf(address, sizeof address, "%p", buffer.device);
-  return rankWord(call.rank) + " freed the " + std::to_string(buffer.bytes) + " bytes at " +
-         address + " before its " + describe(call) + " was carried out";
+  finishInOrder(waiters, failure());
 }
 
 }  // namespace cann4j::hccl

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -10,15 +11,30 @@
 
 namespace cann4j::hccl {
 
+// A rank of another process, as the meeting place sees it.
+class RemotePeer {
+ public:
+  virtual ~RemotePeer() = default;
+  virtual int processId() const = 0;
+  // The group has failed, and is locked.
+  virtual void tellFailure(const std::string& words) = 0;
+};
+
+// By rank; null for those of this process.
+using RemotePeers = std::vector<std::shared_ptr<RemotePeer>>;
+
 // The meeting place of a communicator's operations. They wait here without a thread; whoever comes
 // last carries the data of all.
-class LocalGroup : public Group {
+class LocalGroup : public Group, public std::enable_shared_from_this<LocalGroup> {
  public:
-  LocalGroup(std::string name, std::vector<int> devices, Settings settings);
+  LocalGroup(std::string name, std::vector<int> devices, Settings settings, RemotePeers peers);
 
   void offer(const Call& call, const std::vector<uint32_t>& peers) override;
   HcclResult await(const char* function, const Call& call,
                    const std::vector<uint32_t>& peers) override;
+  void await(const Call& call, const std::vector<uint32_t>& peers, Links::Decided decided);
+  // The call has waited for as long as it may.
+  void giveUpAwaiting(const Call& call);
   void fail(std::string words) override;
   void post(std::vector<Posted> posts) override;
   void arrive(uint64_t sequence, Arrival arrival) override;
@@ -28,9 +44,15 @@ class LocalGroup : public Group {
                                           HcclResult* result) override;
   Clock::time_point expire(Clock::time_point now) override;
 
+  // The process of each rank.
+  const std::vector<int>& processes() const { return processes_; }
+  // The process of a rank has ended, perhaps after the rank had left.
+  void lose(uint32_t rank);
+
  private:
   struct Member {
     bool left = false;
+    std::shared_ptr<RemotePeer> remote;  // until it has left
   };
   struct WaitingEnd {
     Posted posted;
@@ -51,7 +73,10 @@ class LocalGroup : public Group {
   Clock::time_point deadline() const;
   void carry(std::vector<Pair> pairs);
   void carry(std::vector<Arrival> arrivals);
-  std::string freedBuffer(const Call& call, const Buffer& buffer) const;
+  // Return why the data could not be moved, nothing if they were.
+  static std::string move(const std::vector<Pair>& pairs);
+  static std::string move(const std::vector<Arrival>& arrivals);
+  void conclude(const Waiters& waiters, const std::function<std::string()>& move);
 
   // With mutex_ held. What they return is to be finished with failure() after unlocking.
   Waiters failLocked(std::string words);
@@ -62,11 +87,12 @@ class LocalGroup : public Group {
   std::string timeoutAdvice() const;
   const Call* waitingCall(uint32_t rank, uint32_t* waiting) const;
 
+  std::string processOf(uint32_t rank) const;
   void finishAll(const Waiters& waiters);
   void failIfLeft(const Call& call, const std::vector<uint32_t>& peers);
-  void giveUpAwaiting(const Call& call);
   bool hasLeft(uint32_t rank);
 
+  const std::vector<int> processes_;
   Links links_;
   std::mutex mutex_;
   std::vector<Member> members_;

@@ -17,8 +17,8 @@ struct Settings {
   std::chrono::milliseconds connectTimeout{};
   std::chrono::milliseconds execTimeout{};  // kNoLimit: waits forever
   // The variable to change when the time was too short, for messages.
-  const char* connectTimeoutVariable = "";
-  const char* execTimeoutVariable = "";
+  std::string connectTimeoutVariable;
+  std::string execTimeoutVariable;
   uint32_t bufferSizeMb = 0;
   uint32_t deterministic = 0;
   std::string name;  // empty: to be chosen

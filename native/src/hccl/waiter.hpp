@@ -23,6 +23,9 @@ class Waiter {
   // One part has ended; `failure`, owned by the group, says why it could not be carried out, null
   // if it was. Not to be called with the group locked.
   virtual void finish(const std::string* failure) = 0;
+
+  // Of another process. To be finished before those of this one, which may end then.
+  virtual bool isRemote() const { return false; }
 };
 
 // One stream task that communicates: it ends when its last part did, and counts as in flight from

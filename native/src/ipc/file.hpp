@@ -24,6 +24,8 @@ class File {
     }
   }
 
+  static File copyOf(int descriptor) { return File(fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }
+
   bool isOpen() const { return descriptor_ >= 0; }
   int descriptor() const { return descriptor_; }
 

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hccl/remote_member.hpp"
+
+#include <atomic>
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+#include "hccl/messages.hpp"
+
+namespace cann4j::hccl {
+namespace {
+
+// Sends word when the last part has ended. Of failures the group tells.
+class RemoteWaiter : public Waiter {
+ public:
+  RemoteWaiter(std::shared_ptr<RemoteMember> member, uint64_t number, size_t parts)
+      : member_(std::move(member)), number_(number), parts_(parts) {}
+
+  bool isRemote() const override { return true; }
+
+  void finish(const std::string* failure) override {
+    if (failure != nullptr) {
+      hasFailed_ = true;
+    }
+    if (--parts_ == 0 && !hasFailed_) {
+      member_->send(std::move(write(Kind::kDone).put(number_)));
+    }
+  }
+
+ private:
+  const std::shared_ptr<RemoteMember> member_;  // and with it the memory of the buffers
+  const uint64_t number_;
+  std::atomic<size_t> parts_;
+  std::atomic<bool> hasFailed_{false};
+};
+
+std::vector<uint32_t> readPeers(ipc::Reader& message, uint32_t size) {
+  std::vector<uint32_t> peers = message.getList<uint32_t>();
+  for (uint32_t peer : peers) {
+    if (peer >= size) {
+      throw std::runtime_error("no such peer");
+    }
+  }
+  return peers;
+}
+
+}  // namespace
+
+RemoteMember::RemoteMember(ipc::File socket, std::shared_ptr<LocalFormation> formation,
+                           std::string key)
+    : Connection(std::move(socket)), key_(std::move(key)), formation_(std::move(formation)) {}
+
+RemoteMember::RemoteMember(ipc::File socket, std::shared_ptr<RemoteMemory> memory)
+    : Connection(std::move(socket)), memory_(std::move(memory)) {}
+
+std::shared_ptr<RemoteMember> RemoteMember::self() {
+  return std::static_pointer_cast<RemoteMember>(shared_from_this());
+}
+
+void RemoteMember::tellFailure(const std::string& words) { send(write(Kind::kFail, words)); }
+
+void RemoteMember::refuse(HcclResult result, const std::string& words) {
+  send(std::move(write(Kind::kRefuse).put(result).put(words)));
+  close();
+}
+
+void RemoteMember::received(ipc::Reader& message, ipc::File file) {
+  const auto kind = message.get<Kind>();
+  if (kind == Kind::kJoin) {
+    join(message, file);
+  } else if (kind == Kind::kJoinSub) {
+    joinSub(message, std::move(file));
+  } else if (kind == Kind::kGiveUp) {
+    std::shared_ptr<LocalFormation> formation;
+    {
+      std::lock_guard lock(state_);
+      formation = formation_;
+    }
+    if (formation != nullptr) {
+      formation->giveUpWaiting(candidate_);
+    }
+  } else {
+    serve(static_cast<uint8_t>(kind), message);
+  }
+}
+
+void RemoteMember::join(ipc::Reader& message, const ipc::File& file) {
+  const Join join = readJoin(message);
+  if (join.protocol != protocolName()) {
+    refuse(HCCL_E_NOT_SUPPORT, "the processes run different versions of the toolkit, \"" +
+                                   protocolName() + "\" and \"" + join.protocol + "\"");
+    return;
+  }
+  if (key_.empty() || join.key != key_ || memory_ != nullptr) {
+    throw std::runtime_error("not invited");
+  }
+  std::string words;
+  memory_ = RemoteMemory::map(file, join.base, join.span, &words);
+  if (memory_ == nullptr) {
+    refuse(HCCL_E_MEMORY, words);
+    return;
+  }
+  enter(formation_, join.candidate);
+}
+
+void RemoteMember::joinSub(ipc::Reader& message, ipc::File file) {
+  JoinSub join = readJoinSub(message);
+  std::shared_ptr<LocalGroup> parent;
+  {
+    std::lock_guard lock(state_);
+    parent = group_;
+  }
+  if (parent == nullptr || !file.isOpen()) {
+    throw std::runtime_error("no parent");
+  }
+  auto member = std::make_shared<RemoteMember>(std::move(file), memory_);
+  member->start();
+  std::string words;
+  const std::shared_ptr<LocalFormation> formation =
+      findSubFormation(*parent, join.subCommId, join.ranks, &words);
+  if (formation == nullptr) {
+    member->refuse(HCCL_E_PARA, words);
+  } else {
+    member->enter(formation, std::move(join.candidate));
+  }
+}
+
+void RemoteMember::enter(const std::shared_ptr<LocalFormation>& formation, Candidate candidate) {
+  {
+    std::lock_guard lock(state_);
+    candidate_ = candidate;
+    formation_ = formation;
+  }
+  candidate.peer = self();
+  formation->enter(candidate, [self = self(), formation](const Outcome& outcome) {
+    retire(formation);
+    self->decided(outcome);
+  });
+}
+
+void RemoteMember::decided(const Outcome& outcome) {
+  bool isOver = false;
+  {
+    std::lock_guard lock(state_);
+    formation_.reset();
+    isOver = isOver_;
+    if (!isOver) {
+      group_ = outcome.group;
+    }
+  }
+  if (outcome.group == nullptr) {
+    refuse(outcome.failure, outcome.words);
+  } else if (isOver) {
+    outcome.group->lose(candidate_.rank);
+  } else {
+    const LocalGroup& group = *outcome.group;
+    Welcome welcome{group.name(), {}, group.processes()};
+    for (uint32_t rank = 0; rank < group.size(); ++rank) {
+      welcome.devices.push_back(group.device(rank));
+    }
+    send(write(welcome));
+  }
+}
+
+void RemoteMember::serve(uint8_t kind, ipc::Reader& message) {
+  std::shared_ptr<LocalGroup> group;
+  {
+    std::lock_guard lock(state_);
+    group = group_;
+  }
+  if (group == nullptr) {
+    throw std::runtime_error("not yet a member");
+  }
+  const uint32_t rank = candidate_.rank;
+  const auto check = [&group, rank](Call& call) {
+    call.rank = rank;
+    if (call.peer >= group->size()) {
+      throw std::runtime_error("no such peer");
+    }
+  };
+  switch (static_cast<Kind>(kind)) {
+    case Kind::kPost: {
+      const auto number = message.get<uint64_t>();
+      std::vector<Posted> posts = readPosts(message, *memory_);
+      auto waiter = std::make_shared<RemoteWaiter>(self(), number, posts.size());
+      for (Posted& posted : posts) {
+        check(posted.call);
+        posted.waiter = waiter;
+      }
+      group->post(std::move(posts));
+      break;
+    }
+    case Kind::kArrive: {
+      const auto number = message.get<uint64_t>();
+      const auto sequence = message.get<uint64_t>();
+      Arrival arrival = readArrival(message, *memory_);
+      check(arrival.call);
+      arrival.waiter = std::make_shared<RemoteWaiter>(self(), number, 1);
+      group->arrive(sequence, std::move(arrival));
+      break;
+    }
+    case Kind::kOffer: {
+      auto call = message.get<Call>();
+      check(call);
+      group->offer(call, readPeers(message, group->size()));
+      break;
+    }
+    case Kind::kAwait: {
+      const auto number = message.get<uint64_t>();
+      auto call = message.get<Call>();
+      check(call);
+      group->await(call, readPeers(message, group->size()),
+                   [self = self(), number](HcclResult result, const std::string& words) {
+                     self->send(std::move(write(Kind::kLinked).put(number).put(result).put(words)));
+                   });
+      break;
+    }
+    case Kind::kGiveUpAwaiting: {
+      auto call = message.get<Call>();
+      check(call);
+      group->giveUpAwaiting(call);
+      break;
+    }
+    case Kind::kFailed:
+      group->fail(message.getText());
+      break;
+    case Kind::kLeave:
+      group->leave(rank);
+      break;
+    default:
+      throw std::runtime_error("unknown message");
+  }
+}
+
+void RemoteMember::closed() {
+  std::shared_ptr<LocalGroup> group;
+  std::shared_ptr<LocalFormation> formation;
+  {
+    std::lock_guard lock(state_);
+    isOver_ = true;
+    group = std::move(group_);
+    formation = std::move(formation_);
+  }
+  if (group != nullptr) {
+    group->lose(candidate_.rank);
+  } else if (formation != nullptr && candidate_.size > 0) {
+    formation->abandon(HCCL_E_REMOTE, "rank " + std::to_string(candidate_.rank) + " (process " +
+                                          std::to_string(processId()) +
+                                          ") ended before the communicator was complete");
+  }
+}
+
+std::shared_ptr<ipc::Listener> openDoor(const std::string& name, const std::string& key,
+                                        std::shared_ptr<LocalFormation> formation) {
+  return ipc::Listener::open(name, [key, formation = std::move(formation)](ipc::File socket) {
+    std::make_shared<RemoteMember>(std::move(socket), formation, key)->start();
+  });
+}
+
+}  // namespace cann4j::hccl
