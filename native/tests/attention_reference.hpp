@@ -116,6 +116,7 @@ struct Attention {
   std::function<double(const Pair&)> kept = nullptr;                   // factor of a probability: 0 or 1 / keepProb
   std::function<bool(int64_t sequence)> invalidLine = nullptr;         // default: everywhere
   std::vector<double> sink = {}, dSink = {};                           // per query head
+  std::vector<double> attentionIn = {};  // the output that gradients start from, if it is not `out`
 
   int64_t qRows() const {
     int64_t n = 0;
@@ -227,7 +228,10 @@ struct Attention {
         dv[rowOf(j) * valueDim + d] += p[j] * factor * gradient;
         dp[j] += gradient * value * factor;
       }
-      delta += p[j] * dp[j];
+      if (attentionIn.empty()) delta += p[j] * dp[j];
+    }
+    for (int64_t d = 0; d < valueDim && !attentionIn.empty(); ++d) {
+      delta += dy[at * valueDim + d] * attentionIn[at * valueDim + d];
     }
     if (!sink.empty()) dSink[pair.head] -= std::exp(sink[pair.head] - max[statistic]) / sum[statistic] * delta;
     for (const int64_t j : visible) {

@@ -31,6 +31,9 @@ class Random {
     engine_.seed(seed);
   }
 
+  // For one of many cases; who draws the seed says how to repeat it.
+  explicit Random(unsigned seed) : engine_(seed) {}
+
   int64_t between(int64_t low, int64_t high) {
     return std::uniform_int_distribution<int64_t>(low, high)(engine_);
   }
