@@ -117,7 +117,9 @@ class Features {
   void count(const std::string& name, bool has) { counts_[name] += has; }
 
   void print() const {
-    for (const auto& [name, count] : counts_) std::printf("        %6lld %s\n", static_cast<long long>(count), name.c_str());
+    for (const auto& [name, count] : counts_) {
+      std::printf("        %6lld %s\n", static_cast<long long>(count), name.c_str());
+    }
   }
   void expectAll() const {
     for (const auto& [name, count] : counts_) {

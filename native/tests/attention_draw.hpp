@@ -37,6 +37,8 @@ class Draw {
     return values[random_.between(0, N - 1)];
   }
   bool likely(double probability) { return random_.real(0, 1) < probability; }
+  // For what chance alone might leave out.
+  bool isTurn(int64_t period) const { return number_ % period == period / 2; }
 
   void chooseMask() {
     struct Variant {
@@ -67,12 +69,14 @@ class Draw {
       BiasForm form;
     };
     using B = BiasForm;
-    static constexpr Variant kDense[] = {{0, B::Full},   {1, B::Full},           {0, B::OneBatch}, {1, B::OneBatch},
-                                         {0, B::OneRow}, {1, B::OneRow},         {2, B::Slopes},   {2, B::SlopesPerBatch},
-                                         {3, B::Slopes}, {3, B::SlopesPerBatch}, {1, B::Alibi},    {0, B::AlibiOneBatch}};
-    static constexpr Variant kPacked[] = {{0, B::Runs},   {1, B::Runs},           {0, B::RunsOfRows}, {1, B::RunsOfRows},
-                                          {2, B::Slopes}, {2, B::SlopesPerBatch}, {3, B::Slopes},     {3, B::SlopesPerBatch},
-                                          {1, B::Alibi},  {0, B::AlibiOneBatch},  {1, B::AlibiOneBatch}, {0, B::Alibi}};
+    static constexpr Variant kDense[] = {
+        {0, B::Full},   {1, B::Full},           {0, B::OneBatch}, {1, B::OneBatch},       {0, B::OneRow},
+        {1, B::OneRow}, {2, B::Slopes}, {2, B::SlopesPerBatch}, {3, B::Slopes},   {3, B::SlopesPerBatch},
+        {1, B::Alibi}, {0, B::AlibiOneBatch}};
+    static constexpr Variant kPacked[] = {
+        {0, B::Runs},   {1, B::Runs},           {0, B::RunsOfRows}, {1, B::RunsOfRows},     {2, B::Slopes},
+        {3, B::Slopes}, {2, B::SlopesPerBatch}, {1, B::Alibi},      {3, B::SlopesPerBatch}, {0, B::AlibiOneBatch},
+        {0, B::Alibi},  {1, B::AlibiOneBatch}};
     const int64_t turn = number_ % 23;
     if (turn >= static_cast<int64_t>(std::size(kDense))) {
       c_.pseType = likely(0.8) ? 1 : 0;
@@ -94,10 +98,12 @@ class Draw {
     a.type = oneOf({Type::Float32, Type::BFloat16, Type::Float16});
     a.kvHeads = random_.between(1, 3);
     a.heads = a.kvHeads * random_.between(1, 4);
-    a.dim = likely(0.6) ? random_.between(1, 40) : oneOf({int64_t{8}, int64_t{16}, int64_t{64}, int64_t{80}, int64_t{128}});
+    constexpr int64_t kUsual[] = {8, 16, 64, 80, 128};
+    a.dim = likely(0.6) ? random_.between(1, 40) : oneOf(kUsual);
     const bool rope = c_.packed() && c_.hasMask() && c_.biasForm == BiasForm::None && !isDistance() && number_ % 3 == 0;
-    if (number_ % 37 == 5) {
-      a.dim = random_.between(129, 768);
+    if (isTurn(17)) a.dim = 1;
+    if (isTurn(37)) {
+      a.dim = number_ % 2 == 0 ? random_.between(129, 512) : random_.between(513, 768);
       a.kvHeads = a.heads = 1;
     }
     if (rope) {
@@ -129,10 +135,11 @@ class Draw {
                         (isDistance() && !c_.packed());
     if (!c_.packed()) {
       reference::Length l{length(), length()};
-      if (empty && likely(0.04)) l.q = 0;
-      if (empty && likely(0.05)) l.kv = 0;
+      if (isTurn(29)) l = {random_.between(160, 330), random_.between(160, 330)};
+      if (empty && (likely(0.04) || isTurn(19))) l.q = 0;
+      if (empty && (likely(0.04) || isTurn(13))) l.kv = 0;
       if (isAlibi()) l.q = random_.between(1025, 1100);
-      if (square || likely(0.3)) l.kv = l.q;
+      if (square || (l.kv > 0 && likely(0.3))) l.kv = l.q;
       lengths.assign(isAlibi() ? random_.between(1, 2) : random_.between(1, 3), l);
       return;
     }
@@ -171,9 +178,11 @@ class Draw {
     if (!c_.hasMask()) return;
     if (c_.mode == 0 || c_.mode == 4) {
       for (int tries = 0; tries < 300 && (tries == 0 || !windowIsAllowed()); ++tries) {
-        const int64_t far = oneOf({int64_t{20}, int64_t{60}, int64_t{330}});
+        const int64_t far = oneOf({int64_t{5}, int64_t{20}, int64_t{60}, int64_t{330}});
         c_.pre = likely(0.2) ? oneOf({INT64_MAX, int64_t{INT32_MAX}, int64_t{65536}}) : random_.between(-far, far);
         c_.next = likely(0.2) ? oneOf({INT64_MAX, int64_t{INT32_MAX}, int64_t{0}}) : random_.between(-far, far);
+        if (likely(0.25)) c_.next = -(c_.pre = random_.between(-far, -1)) + random_.between(0, far);
+        if (likely(0.25)) c_.pre = -(c_.next = random_.between(-far, -1)) + random_.between(0, far);
       }
       if (!windowIsAllowed()) {
         c_.pre = INT64_MAX;
@@ -320,8 +329,8 @@ class Draw {
     int64_t q = 0, kv = 0;
     for (const reference::Length& l : c_.a.lengths) {
       // An end below the one before it makes an empty sequence too.
-      q += l.q == 0 && likely(0.3) ? -random_.between(1, 50) : l.q;
-      kv += l.kv == 0 && likely(0.3) ? -random_.between(1, 50) : l.kv;
+      q += l.q == 0 && likely(0.5) ? -random_.between(1, 50) : l.q;
+      kv += l.kv == 0 && likely(0.5) ? -random_.between(1, 50) : l.kv;
       c_.qEnds.push_back(q);
       c_.kvEnds.push_back(kv);
     }

@@ -177,8 +177,8 @@ struct Attention {
   std::string describe() const {
     std::ostringstream s;
     s << (type == Type::Float32 ? "fp32" : type == Type::BFloat16 ? "bf16" : "fp16")
-      << (mask == Mask::None ? " full" : mask == Mask::LeftUp ? " mode 2" : " mode 3") << " N " << heads << "/" << kvHeads
-      << " D " << dim << "/" << valueDim << " lengths";
+      << (mask == Mask::None ? " full" : mask == Mask::LeftUp ? " mode 2" : " mode 3") << " N " << heads << "/"
+      << kvHeads << " D " << dim << "/" << valueDim << " lengths";
     for (const Length& l : lengths) s << " " << l.q << "x" << l.kv;
     return s.str();
   }

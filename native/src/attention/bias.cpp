@@ -8,11 +8,12 @@ namespace cann4j::attention {
 namespace {
 
 constexpr int64_t kAlibiRows = 1024;  // that the compressed form holds, the last ones
-constexpr BiasKind kKinds[] = {BiasKind::AfterScale, BiasKind::BeforeScale, BiasKind::Distance, BiasKind::RootDistance};
+constexpr BiasKind kKinds[] = {BiasKind::AfterScale, BiasKind::BeforeScale, BiasKind::Distance,
+                               BiasKind::RootDistance};
 
 aclnnStatus refuseShape(const Arguments& a, const std::string& wanted) {
-  return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: pseShift has shape %s; pseType %" PRId64 " with inputLayout %s needs %s",
-              a.op, text(shapeText(a.pse->viewDims)), a.pseType, a.inputLayout, text(wanted));
+  return fail(ACLNN_ERR_INNER_TILING_ERROR,
+              "%s: pseShift has shape %s; pseType %" PRId64 " with inputLayout %s needs %s", a.op, text(shapeText(a.pse->viewDims)), a.pseType, a.inputLayout, text(wanted));
 }
 
 // Only the first start index counts.
@@ -63,7 +64,8 @@ aclnnStatus readSlopes(const Arguments& a, int64_t position, Request* r) {
   }
   if (!r->packed && r->query.rows != r->key.rows) {
     return fail(ACLNN_ERR_INNER_TILING_ERROR,
-                "%s: pseType %" PRId64 " with inputLayout %s needs as many queries as keys, got %" PRId64 " and %" PRId64,
+                "%s: pseType %" PRId64 " with inputLayout %s needs as many queries as keys, got %" PRId64
+                " and %" PRId64,
                 a.op, a.pseType, a.inputLayout, r->query.rows, r->key.rows);
   }
   for (int64_t n = 0; n < batches; ++n) {
@@ -74,6 +76,11 @@ aclnnStatus readSlopes(const Arguments& a, int64_t position, Request* r) {
     s.position = r->packed && n > 0 ? 0 : position;
   }
   return ACLNN_SUCCESS;
+}
+
+std::string runsText(const Request& r) {
+  const std::string heads = std::to_string(r.query.heads);
+  return "one dimension of " + heads + " x keys or " + heads + " x queries x keys elements, summed over the sequences,";
 }
 
 // A tensor of four dimensions: rows of its own for each query, one row for all, or the last rows of a causal bias that
@@ -96,15 +103,13 @@ aclnnStatus readPlanes(const Arguments& a, int64_t rows, int64_t keys, Request* 
   if (isAlibi) {
     if (!square || !isCausal(a, *r) || (!r->packed && rows <= kAlibiRows)) {
       return fail(ACLNN_ERR_INNER_TILING_ERROR,
-                  "%s: pseShift %s holds the last 1024 rows of a bias; that needs as many queries as keys%s and a causal "
-                  "sparseMode (2, 3, or 0 and 4 with nextTokens <= 0) with attenMask",
+                  "%s: pseShift %s holds the last 1024 rows of a bias; that needs as many queries as keys%s and a "
+                  "causal sparseMode (2, 3, or 0 and 4 with nextTokens <= 0) with attenMask",
                   a.op, text(shapeText(dims)), r->packed ? "" : ", more than 1024,");
     }
   } else if (!isFull && !isRow) {
-    return refuseShape(a, r->packed ? std::to_string(heads) + " x keys or x queries x keys elements in one dimension, or " +
-                                          shapes(kAlibiRows)
-                                    : shapes(rows) + " or " + shapeText({batches, heads, 1, keys}) + " or " +
-                                          shapes(kAlibiRows));
+    const std::string oneRow = shapeText({batches, heads, 1, keys});
+    return refuseShape(a, (r->packed ? runsText(*r) : shapes(rows) + " or " + oneRow) + " or " + shapes(kAlibiRows));
   }
   for (int64_t n = 0; n < batches; ++n) {
     Sequence& s = r->sequences[n];
@@ -128,7 +133,7 @@ aclnnStatus readRuns(const Arguments& a, Request* r) {
   }
   const __int128 given = a.pse->viewDims[0];
   if (given != rowElements && given != elements) {
-    return refuseShape(a, std::to_string(r->query.heads) + " x keys or x queries x keys elements in one dimension");
+    return refuseShape(a, runsText(*r));
   }
   const int64_t stride = a.pse->strides[0];
   int64_t before = 0;
@@ -170,7 +175,7 @@ aclnnStatus readBias(const Arguments& a, Request* r) {
     for (const Sequence& s : r->sequences) keys = std::max(keys, s.kvLength);
   }
   if (a.pse->viewDims.size() == 4) return readPlanes(a, rows, keys, r);
-  return refuseShape(a, r->packed ? "one dimension, or four in the form of the last 1024 rows" : "four dimensions");
+  return refuseShape(a, r->packed ? runsText(*r) + " or four dimensions" : "four dimensions");
 }
 
 }  // namespace cann4j::attention

@@ -10,8 +10,9 @@ aclnnStatus readDropout(const Arguments& a, Request* r) {
   }
   if (keepProb == 1) {
     if (!a.dropMask || a.dropMask->elements() == 0) return ACLNN_SUCCESS;
-    return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: keepProb is 1 but dropMask is given; pass NULL, or the keepProb of %s",
-                a.op, text(a.dropMask->describe()));
+    return fail(ACLNN_ERR_INNER_TILING_ERROR,
+                "%s: keepProb is 1 but dropMask is given; pass NULL, or the keepProb of %s", a.op,
+                text(a.dropMask->describe()));
   }
   if (!a.dropMask) {
     return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: keepProb is %g but dropMask is NULL; pass the mask, or keepProb 1",
