@@ -22,17 +22,20 @@ record ToolkitHome(Path path, Backend backend, String origin) {
               .formatted(origin, path),
           null);
     }
-    Path lib64 = path.resolve("lib64");
-    if (Files.exists(lib64.resolve(CPU_LIBRARY))) {
+    if (isCpu(path)) {
       return new ToolkitHome(path, Backend.CPU, origin);
     }
-    if (Files.exists(lib64.resolve("libascendcl.so"))) {
+    if (Files.exists(path.resolve("lib64").resolve("libascendcl.so"))) {
       return new ToolkitHome(path, Backend.NPU, origin);
     }
     throw new CannLoadException(
         "%s=%s is not a toolkit's home: neither lib64/libascendcl.so nor lib64/%s is there"
             .formatted(origin, path, CPU_LIBRARY),
         null);
+  }
+
+  static boolean isCpu(Path path) {
+    return Files.exists(path.resolve("lib64").resolve(CPU_LIBRARY));
   }
 
   /** The libraries to search for a symbol, in this order. */

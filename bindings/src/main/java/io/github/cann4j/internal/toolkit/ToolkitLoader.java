@@ -70,7 +70,11 @@ public final class ToolkitLoader {
       return openNamed(ToolkitHome.at(home, Settings.HOME.source()), backend);
     }
     return switch (backend) {
-      case "cpu" -> openCpu(Settings.BACKEND.source() + "=cpu");
+      case "cpu" ->
+          environmentHome()
+              .filter(ToolkitHome::isCpu)
+              .map(path -> openNamed(ToolkitHome.at(path, "ASCEND_HOME_PATH"), backend))
+              .orElseGet(() -> openCpu(Settings.BACKEND.source() + "=cpu"));
       case "npu" -> openNpu(ascendHome().orElseThrow(ToolkitLoader::noAscendHome));
       default -> openAny();
     };

@@ -190,6 +190,18 @@ class LoaderTest {
   }
 
   @Test
+  void aSourcedCpuToolkitNeedsNoMore() throws Exception {
+    Child child = child().withoutCpuToolkit().variable("ASCEND_HOME_PATH", cpuHome());
+    for (String backend : List.of("auto", "cpu")) {
+      String output = child.property("cann4j.backend", backend).run();
+      assertWorks(output, Backend.CPU);
+      assertTrue(output.contains("ASCEND_HOME_PATH names it"), output);
+    }
+    assertRefused(child.property("cann4j.backend", "npu").run(), "is a CPU toolkit", "npu");
+    assertTrue(Files.exists(cpuHome().resolve("set_env.sh")));
+  }
+
+  @Test
   void aBackendIsCheckedAndKept() throws Exception {
     assertRefused(
         child().property("cann4j.backend", "gpu").run(),
