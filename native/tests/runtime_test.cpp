@@ -14,6 +14,11 @@ uint32_t deviceCount() {
   return text == nullptr ? 8 : static_cast<uint32_t>(std::atoi(text));
 }
 
+bool is81() {
+  const char* text = std::getenv("CANN4J_CPU_VERSION");
+  return text != nullptr && std::string(text) == "8.1";
+}
+
 std::string fileWith(const char* name, const char* text) {
   std::ofstream(name) << text;
   return name;
@@ -80,14 +85,16 @@ TEST(versions) {
   int32_t patch = -1;
   CHECK_OK(aclrtGetVersion(&major, &minor, &patch));
   CHECK_EQ(major, ACL_MAJOR_VERSION);
-  CHECK_EQ(minor, ACL_MINOR_VERSION);
+  CHECK_EQ(minor, is81() ? 13 : ACL_MINOR_VERSION);
   CHECK_EQ(patch, ACL_PATCH_VERSION);
   CHECK_FAILS(aclrtGetVersion(nullptr, &minor, &patch), ACL_ERROR_INVALID_PARAM, "NULL");
   aclCANNPackageVersion version;
   CHECK_EQ(sizeof(version), size_t{512});
   CHECK_OK(aclsysGetCANNVersion(ACL_PKG_NAME_CANN, &version));
-  CHECK_EQ(std::string(version.version), "8.1.RC1");
-  CHECK_EQ(std::string(version.majorVersion), "8");
+  CHECK_EQ(std::string(version.version), is81() ? "8.1.RC1" : "9.0.0");
+  CHECK_EQ(std::string(version.majorVersion), is81() ? "8" : "9");
+  CHECK_EQ(std::string(version.minorVersion), is81() ? "1" : "0");
+  CHECK_EQ(std::string(version.releaseVersion), is81() ? "RC1" : "0");
   CHECK_FAILS(aclsysGetCANNVersion(ACL_PKG_NAME_DRIVER, &version), ACL_ERROR_INVALID_FILE,
               "driver");
   CHECK_EQ(std::string(aclrtGetSocName()), "cann4j-cpu");

@@ -122,7 +122,8 @@ TEST(handlesAndArguments) {
   device::use();
   aclrtStream stream = nullptr;
   CHECK_FAILS(aclrtCreateStream(nullptr), ACL_ERROR_INVALID_PARAM, "NULL");
-  CHECK_FAILS(aclrtCreateStreamWithConfig(&stream, 0, 0x80), ACL_ERROR_INVALID_PARAM, "0x80");
+  CHECK_FAILS(aclrtCreateStreamWithConfig(&stream, 0, ACL_STREAM_PERSISTENT),
+              ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "0x4");
   CHECK_OK(aclrtCreateStreamWithConfig(&stream, 0, ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC));
   int32_t id = -1;
   int32_t defaultId = -1;

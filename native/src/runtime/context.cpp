@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "context.hpp"
 
+#include <atomic>
 #include <chrono>
-#include <map>
 #include <set>
+#include <utility>
 
-#include "error.hpp"
+#include "api.hpp"
+#include "callbacks.hpp"
 #include "options.hpp"
 
 namespace cann4j {
@@ -18,10 +20,11 @@ std::atomic<int32_t> nextStreamId{0};
 
 struct DeviceState {
   std::mutex mutex;
-  std::array<int, 64> uses{};
-  std::array<uint64_t, 64> defaultContext{};
+  std::array<int, kMaxDevices> uses{};
+  std::array<uint64_t, kMaxDevices> defaultContext{};
+  std::array<int, kMaxDevices> streams{};
   std::set<std::pair<int, int>> peers;
-  std::array<std::optional<int64_t>, kSysParamOpts> processOptions{};
+  std::atomic<int> defaultDevice{-1};
 };
 
 DeviceState& state() {
@@ -29,9 +32,54 @@ DeviceState& state() {
   return instance;
 }
 
+Handles<Stream>& streams() {
+  static Handles<Stream>& instance = *new Handles<Stream>(kStreamKind);
+  return instance;
+}
+
 uint64_t& currentHandle() {
-  thread_local uint64_t handle = 0;
+  constinit thread_local uint64_t handle = 0;
   return handle;
+}
+
+// Takes one of the device's streams, and gives it back unless it is kept.
+class StreamSlot {
+ public:
+  explicit StreamSlot(int device) : count_(state().streams[static_cast<size_t>(device)]) {
+    std::lock_guard lock(state().mutex);
+    isFree_ = count_ < kStreamsOfADevice;
+    count_ += isFree_ ? 1 : 0;
+  }
+  StreamSlot(const StreamSlot&) = delete;
+  ~StreamSlot() {
+    if (isFree_ && !isKept_) {
+      std::lock_guard lock(state().mutex);
+      --count_;
+    }
+  }
+  bool isFree() const { return isFree_; }
+  void keep() { isKept_ = true; }
+
+  static void release(int device) {
+    std::lock_guard lock(state().mutex);
+    --state().streams[static_cast<size_t>(device)];
+  }
+
+ private:
+  int& count_;
+  bool isFree_;
+  bool isKept_ = false;
+};
+
+std::vector<std::pair<void*, std::shared_ptr<Stream>>> streamsOf(uint64_t context) {
+  return streams().select([&](const Stream& stream) { return stream.context() == context; });
+}
+
+}  // namespace
+
+Handles<Context>& contexts() {
+  static Handles<Context>& instance = *new Handles<Context>(kContextKind);
+  return instance;
 }
 
 aclError checkDevice(const char* function, int32_t device) {
@@ -45,53 +93,15 @@ aclError checkDevice(const char* function, int32_t device) {
                     function, device, count);
 }
 
-std::shared_ptr<Context> createContext(int device, bool isDefault) {
-  const uint64_t handle = contexts().reserve();
-  auto context = std::make_shared<Context>(device, handle, isDefault);
-  contexts().insert(handle, context);
-  return context;
-}
-
-// Ends a context: its pending work first, then its streams.
-void destroyContext(const std::shared_ptr<Context>& context) {
-  synchronizeContext(*context, -1);
-  const auto own = streams().select(
-      [&](const Stream& stream) { return stream.context() == context->handle; });
-  for (const auto& [handle, stream] : own) {
-    streams().remove(handle);
-  }
-  contexts().remove(reinterpret_cast<void*>(context->handle));
-}
-
-aclError checkOption(const char* function, aclSysParamOpt opt) {
-  const int index = static_cast<int>(opt);
-  return index >= 0 && index < kSysParamOpts
-             ? ACL_SUCCESS
-             : fail(ACL_ERROR_INVALID_PARAM, "%s: there is no option %d", function, index);
-}
-
-aclError nullArgument(const char* function, const char* name) {
-  return fail(ACL_ERROR_INVALID_PARAM, "%s: %s is NULL", function, name);
-}
-
-}  // namespace
-
-Context::Context(int deviceId, uint64_t handleValue, bool isDefaultContext)
-    : device(deviceId), handle(handleValue), isDefault(isDefaultContext),
-      defaultStream(std::make_shared<Stream>(deviceId, handleValue, nextStreamId++)) {}
-
-Handles<Context>& contexts() {
-  static Handles<Context>& instance = *new Handles<Context>(kContextKind);
-  return instance;
-}
-
-Handles<Stream>& streams() {
-  static Handles<Stream>& instance = *new Handles<Stream>(kStreamKind);
-  return instance;
-}
-
 std::shared_ptr<Context> currentContext(const char* function) {
   const uint64_t handle = currentHandle();
+  if (handle == 0 && state().defaultDevice >= 0) {
+    std::shared_ptr<Context> context;
+    if (useDefaultContext(function, state().defaultDevice, &context) == ACL_SUCCESS) {
+      makeCurrent(*context);
+    }
+    return context;
+  }
   auto context = handle == 0 ? nullptr : contexts().find(handle);
   if (context == nullptr) {
     fail(ACL_ERROR_RT_CONTEXT_NULL,
@@ -102,26 +112,127 @@ std::shared_ptr<Context> currentContext(const char* function) {
   return context;
 }
 
+void makeCurrent(const Context& context) { currentHandle() = context.handle; }
+
 int currentDevice() {
   const uint64_t handle = currentHandle();
   const auto context = handle == 0 ? nullptr : contexts().find(handle);
   return context == nullptr ? -1 : context->device;
 }
 
-std::shared_ptr<Stream> createStream(const Context& context) {
-  return std::make_shared<Stream>(context.device, context.handle, nextStreamId++);
+aclError useDefaultContext(const char* function, int device, std::shared_ptr<Context>* context) {
+  constexpr int kAttempts = 1000;
+  const auto index = static_cast<size_t>(device);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    {
+      std::lock_guard lock(state().mutex);
+      if (state().defaultContext[index] != 0) {
+        *context = contexts().find(state().defaultContext[index]);
+        ++state().uses[index];
+        return ACL_SUCCESS;
+      }
+    }
+    if (const aclError error = createContext(function, device, true, context);
+        error != ACL_SUCCESS) {
+      return error;
+    }
+    {
+      std::lock_guard lock(state().mutex);
+      if (state().defaultContext[index] == 0) {
+        state().defaultContext[index] = (*context)->handle;
+        state().uses[index] = 1;
+        return ACL_SUCCESS;
+      }
+    }
+    destroyContext((*context)->handle);  // another thread was quicker
+  }
+  return fail(ACL_ERROR_INTERNAL_ERROR, "%s: device %d is set and reset too often", function,
+              device);
 }
 
-aclError resolveStream(aclrtStream handle, std::shared_ptr<Stream>* stream) {
+aclError releaseDefaultContext(const char* function, int device, bool all) {
+  const auto index = static_cast<size_t>(device);
+  uint64_t context = 0;
+  {
+    std::lock_guard lock(state().mutex);
+    int& uses = state().uses[index];
+    if (uses == 0) {
+      return fail(ACL_ERROR_RT_CONTEXT_NULL, "%s: device %d is not in use", function, device);
+    }
+    uses = all ? 0 : uses - 1;
+    if (uses > 0) {
+      return ACL_SUCCESS;
+    }
+    context = std::exchange(state().defaultContext[index], 0);
+  }
+  destroyContext(context);
+  return ACL_SUCCESS;
+}
+
+void setDefaultDevice(int device) { state().defaultDevice = device; }
+
+aclError createContext(const char* function, int device, bool isDefault,
+                       std::shared_ptr<Context>* context) {
+  auto made = std::make_shared<Context>(device, contexts().reserve(), isDefault);
+  if (const aclError error = createStream(function, *made, {}, &made->defaultStream);
+      error != ACL_SUCCESS) {
+    return error;
+  }
+  contexts().insert(made->handle, made);
+  *context = std::move(made);
+  return ACL_SUCCESS;
+}
+
+bool destroyContext(uint64_t handle) {
+  const auto context = contexts().find(handle);
+  if (context == nullptr || context->isEnding.exchange(true)) {
+    return false;
+  }
+  synchronizeContext(*context, -1);
+  contexts().remove(reinterpret_cast<void*>(handle));
+  for (const auto& [stream, object] : streamsOf(handle)) {
+    removeStream(stream);
+  }
+  return true;
+}
+
+aclError createStream(const char* function, const Context& context, Stream::Settings settings,
+                      aclrtStream* handle) {
+  StreamSlot slot(context.device);
+  if (!slot.isFree()) {
+    return fail(ACL_ERROR_RT_NO_STREAM_RESOURCE, "%s: device %d has its %d streams already",
+                function, context.device, kStreamsOfADevice);
+  }
+  auto stream = std::make_shared<Stream>(context.device, context.handle, nextStreamId++,
+                                         context.failureMode, settings);
+  *handle = streams().insert(streams().reserve(), std::move(stream));
+  slot.keep();
+  return ACL_SUCCESS;
+}
+
+std::shared_ptr<Stream> removeStream(aclrtStream handle) {
+  auto stream = streams().remove(handle);
+  if (stream != nullptr) {
+    forgetCallbacksOf(*stream);
+    StreamSlot::release(stream->device());
+  }
+  return stream;
+}
+
+int freeStreams(int device) {
+  std::lock_guard lock(state().mutex);
+  return kStreamsOfADevice - state().streams[static_cast<size_t>(device)];
+}
+
+aclError resolveStream(aclrtStream handle, std::shared_ptr<Stream>* stream, StreamUse use) {
+  if (isInsideCallback()) {
+    return refuseInsideCallback("stream");
+  }
   const auto context = currentContext("stream");
   if (context == nullptr) {
     return ACL_ERROR_RT_CONTEXT_NULL;
   }
-  if (handle == nullptr) {
-    *stream = context->defaultStream;
-    return ACL_SUCCESS;
-  }
-  auto found = streams().find(handle);
+  auto found = streams().find(handle == nullptr ? context->defaultStream : handle);
   if (found == nullptr) {
     return fail(ACL_ERROR_RT_INVALID_HANDLE, "%p is not a live stream", handle);
   }
@@ -131,14 +242,17 @@ aclError resolveStream(aclrtStream handle, std::shared_ptr<Stream>* stream) {
                 "device %d",
                 found->id(), found->device(), context->device);
   }
+  if (use == StreamUse::kSubmit && found->failureMode().failure() != ACL_SUCCESS) {
+    return fail(found->failureMode().failure(),
+                "stream %d takes no new work since a failure of its context: %s", found->id(),
+                found->failureMode().words().c_str());
+  }
   *stream = std::move(found);
   return ACL_SUCCESS;
 }
 
 aclError synchronizeContext(const Context& context, int32_t timeout) {
-  auto all = streams().select(
-      [&](const Stream& stream) { return stream.context() == context.handle; });
-  all.emplace_back(nullptr, context.defaultStream);
+  const auto all = streamsOf(context.handle);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout);
   aclError first = ACL_SUCCESS;
   for (const auto& [handle, stream] : all) {
@@ -162,6 +276,13 @@ aclError synchronizeContext(const Context& context, int32_t timeout) {
   return first;
 }
 
+void stopStreams(uint64_t context, aclError code) {
+  constexpr const char* kWords = "another task of its context failed";
+  for (const auto& [handle, stream] : streamsOf(context)) {
+    stream->end(code, kWords);
+  }
+}
+
 bool canAccess(int device, int peer) {
   if (device == peer) {
     return true;
@@ -170,265 +291,13 @@ bool canAccess(int device, int peer) {
   return state().peers.count({device, peer}) != 0;
 }
 
-bool isDeterministic() {
-  const auto on = [](const std::optional<int64_t>& value) { return value.value_or(0) != 0; };
-  {
-    std::lock_guard lock(state().mutex);
-    if (on(state().processOptions[ACL_OPT_DETERMINISTIC])) {
-      return true;
-    }
+void allowAccess(int device, int peer, bool allowed) {
+  std::lock_guard lock(state().mutex);
+  if (allowed) {
+    state().peers.insert({device, peer});
+  } else {
+    state().peers.erase({device, peer});
   }
-  const uint64_t handle = currentHandle();
-  const auto context = handle == 0 ? nullptr : contexts().find(handle);
-  if (context == nullptr) {
-    return false;
-  }
-  std::lock_guard lock(context->mutex);
-  return on(context->options[ACL_OPT_DETERMINISTIC]);
 }
 
 }  // namespace cann4j
-
-using namespace cann4j;
-
-extern "C" {
-
-aclError aclrtSetDevice(int32_t deviceId) {
-  if (const aclError error = checkDevice("aclrtSetDevice", deviceId); error != ACL_SUCCESS) {
-    return error;
-  }
-  const auto index = static_cast<size_t>(deviceId);
-  std::lock_guard lock(state().mutex);
-  if (state().defaultContext[index] == 0) {
-    state().defaultContext[index] = createContext(deviceId, true)->handle;
-  }
-  ++state().uses[index];
-  currentHandle() = state().defaultContext[index];
-  return ACL_SUCCESS;
-}
-
-static aclError resetDevice(const char* function, int32_t deviceId, bool force) {
-  if (const aclError error = checkDevice(function, deviceId); error != ACL_SUCCESS) {
-    return error;
-  }
-  const auto index = static_cast<size_t>(deviceId);
-  std::shared_ptr<Context> context;
-  {
-    std::lock_guard lock(state().mutex);
-    int& uses = state().uses[index];
-    if (uses == 0) {
-      return fail(ACL_ERROR_RT_CONTEXT_NULL, "%s: device %d is not in use", function, deviceId);
-    }
-    uses = force ? 0 : uses - 1;
-    if (uses > 0) {
-      return ACL_SUCCESS;
-    }
-    context = contexts().find(state().defaultContext[index]);
-    state().defaultContext[index] = 0;
-  }
-  destroyContext(context);
-  return ACL_SUCCESS;
-}
-
-aclError aclrtResetDevice(int32_t deviceId) {
-  return resetDevice("aclrtResetDevice", deviceId, false);
-}
-
-aclError aclrtResetDeviceForce(int32_t deviceId) {
-  return resetDevice("aclrtResetDeviceForce", deviceId, true);
-}
-
-aclError aclrtGetDevice(int32_t* deviceId) {
-  if (deviceId == nullptr) {
-    return nullArgument("aclrtGetDevice", "deviceId");
-  }
-  const auto context = currentContext("aclrtGetDevice");
-  if (context == nullptr) {
-    return ACL_ERROR_RT_CONTEXT_NULL;
-  }
-  *deviceId = context->device;
-  return ACL_SUCCESS;
-}
-
-aclError aclrtGetDeviceCount(uint32_t* count) {
-  if (count == nullptr) {
-    return nullArgument("aclrtGetDeviceCount", "count");
-  }
-  *count = static_cast<uint32_t>(options().devices);
-  return checkOptions();
-}
-
-static aclError synchronizeDevice(const char* function, int32_t timeout) {
-  if (timeout < -1) {
-    return fail(ACL_ERROR_RT_PARAM_INVALID, "%s: timeout %d; -1 waits for ever", function, timeout);
-  }
-  const auto context = currentContext(function);
-  return context == nullptr ? ACL_ERROR_RT_CONTEXT_NULL : synchronizeContext(*context, timeout);
-}
-
-aclError aclrtSynchronizeDevice(void) { return synchronizeDevice("aclrtSynchronizeDevice", -1); }
-
-aclError aclrtSynchronizeDeviceWithTimeout(int32_t timeout) {
-  return synchronizeDevice("aclrtSynchronizeDeviceWithTimeout", timeout);
-}
-
-aclError aclrtDeviceCanAccessPeer(int32_t* canAccessPeer, int32_t deviceId, int32_t peerDeviceId) {
-  const char* function = "aclrtDeviceCanAccessPeer";
-  if (canAccessPeer == nullptr) {
-    return nullArgument(function, "canAccessPeer");
-  }
-  if (deviceId == peerDeviceId) {
-    return fail(ACL_ERROR_INVALID_PARAM, "%s: both devices are %d", function, deviceId);
-  }
-  aclError error = checkDevice(function, deviceId);
-  if (error == ACL_SUCCESS) {
-    error = checkDevice(function, peerDeviceId);
-  }
-  *canAccessPeer = error == ACL_SUCCESS ? 1 : 0;
-  return error;
-}
-
-static aclError changePeerAccess(const char* function, int32_t peerDeviceId, bool enable) {
-  const auto context = currentContext(function);
-  if (context == nullptr) {
-    return ACL_ERROR_RT_CONTEXT_NULL;
-  }
-  if (const aclError error = checkDevice(function, peerDeviceId); error != ACL_SUCCESS) {
-    return error;
-  }
-  if (context->device == peerDeviceId) {
-    return fail(ACL_ERROR_INVALID_PARAM, "%s: device %d is the current one", function,
-                peerDeviceId);
-  }
-  std::lock_guard lock(state().mutex);
-  if (enable) {
-    state().peers.insert({context->device, peerDeviceId});
-  } else {
-    state().peers.erase({context->device, peerDeviceId});
-  }
-  return ACL_SUCCESS;
-}
-
-aclError aclrtDeviceEnablePeerAccess(int32_t peerDeviceId, uint32_t flags) {
-  if (flags != 0) {
-    return fail(ACL_ERROR_FEATURE_UNSUPPORTED, "aclrtDeviceEnablePeerAccess: flags %u, must be 0",
-                flags);
-  }
-  return changePeerAccess("aclrtDeviceEnablePeerAccess", peerDeviceId, true);
-}
-
-aclError aclrtDeviceDisablePeerAccess(int32_t peerDeviceId) {
-  return changePeerAccess("aclrtDeviceDisablePeerAccess", peerDeviceId, false);
-}
-
-aclError aclrtGetSysParamOpt(aclSysParamOpt opt, int64_t* value) {
-  if (value == nullptr) {
-    return nullArgument("aclrtGetSysParamOpt", "value");
-  }
-  if (const aclError error = checkOption("aclrtGetSysParamOpt", opt); error != ACL_SUCCESS) {
-    return error;
-  }
-  std::lock_guard lock(state().mutex);
-  *value = state().processOptions[opt].value_or(0);
-  return ACL_SUCCESS;
-}
-
-aclError aclrtSetSysParamOpt(aclSysParamOpt opt, int64_t value) {
-  if (const aclError error = checkOption("aclrtSetSysParamOpt", opt); error != ACL_SUCCESS) {
-    return error;
-  }
-  std::lock_guard lock(state().mutex);
-  state().processOptions[opt] = value;
-  return ACL_SUCCESS;
-}
-
-aclError aclrtCtxGetSysParamOpt(aclSysParamOpt opt, int64_t* value) {
-  if (value == nullptr) {
-    return nullArgument("aclrtCtxGetSysParamOpt", "value");
-  }
-  if (const aclError error = checkOption("aclrtCtxGetSysParamOpt", opt); error != ACL_SUCCESS) {
-    return error;
-  }
-  const auto context = currentContext("aclrtCtxGetSysParamOpt");
-  if (context == nullptr) {
-    return ACL_ERROR_RT_CONTEXT_NULL;
-  }
-  std::lock_guard lock(context->mutex);
-  if (!context->options[opt]) {
-    return fail(ACL_ERROR_RT_SYSPARAMOPT_NOT_SET,
-                "aclrtCtxGetSysParamOpt: option %d was not set in this context", opt);
-  }
-  *value = *context->options[opt];
-  return ACL_SUCCESS;
-}
-
-aclError aclrtCtxSetSysParamOpt(aclSysParamOpt opt, int64_t value) {
-  if (const aclError error = checkOption("aclrtCtxSetSysParamOpt", opt); error != ACL_SUCCESS) {
-    return error;
-  }
-  const auto context = currentContext("aclrtCtxSetSysParamOpt");
-  if (context == nullptr) {
-    return ACL_ERROR_RT_CONTEXT_NULL;
-  }
-  std::lock_guard lock(context->mutex);
-  context->options[opt] = value;
-  return ACL_SUCCESS;
-}
-
-aclError aclrtCreateContext(aclrtContext* context, int32_t deviceId) {
-  if (context == nullptr) {
-    return nullArgument("aclrtCreateContext", "context");
-  }
-  if (const aclError error = checkDevice("aclrtCreateContext", deviceId); error != ACL_SUCCESS) {
-    return error;
-  }
-  const uint64_t handle = createContext(deviceId, false)->handle;
-  currentHandle() = handle;
-  *context = reinterpret_cast<void*>(handle);
-  return ACL_SUCCESS;
-}
-
-aclError aclrtDestroyContext(aclrtContext context) {
-  if (context == nullptr) {
-    return nullArgument("aclrtDestroyContext", "context");
-  }
-  const auto found = contexts().find(context);
-  if (found == nullptr) {
-    return fail(ACL_ERROR_RT_INVALID_HANDLE, "aclrtDestroyContext: %p is not a live context",
-                context);
-  }
-  if (found->isDefault) {
-    return fail(ACL_ERROR_RT_PARAM_INVALID,
-                "aclrtDestroyContext: %p is the default context of device %d; aclrtResetDevice "
-                "destroys it",
-                context, found->device);
-  }
-  destroyContext(found);
-  return ACL_SUCCESS;
-}
-
-aclError aclrtSetCurrentContext(aclrtContext context) {
-  if (context == nullptr) {
-    return nullArgument("aclrtSetCurrentContext", "context");
-  }
-  if (contexts().find(context) == nullptr) {
-    return fail(ACL_ERROR_RT_INVALID_HANDLE, "aclrtSetCurrentContext: %p is not a live context",
-                context);
-  }
-  currentHandle() = reinterpret_cast<uint64_t>(context);
-  return ACL_SUCCESS;
-}
-
-aclError aclrtGetCurrentContext(aclrtContext* context) {
-  if (context == nullptr) {
-    return nullArgument("aclrtGetCurrentContext", "context");
-  }
-  const auto current = currentContext("aclrtGetCurrentContext");
-  if (current == nullptr) {
-    return ACL_ERROR_RT_CONTEXT_NULL;
-  }
-  *context = reinterpret_cast<void*>(current->handle);
-  return ACL_SUCCESS;
-}
-
-}  // extern "C"

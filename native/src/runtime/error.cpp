@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "error.hpp"
 
+#include <atomic>
 #include <cstdio>
-#include <deque>
+#include <mutex>
+#include <utility>
 
 #include "acl/acl.h"
 
@@ -11,39 +13,62 @@ namespace {
 
 constexpr size_t kKept = 32;
 
-std::deque<std::string>& failures() {
-  thread_local std::deque<std::string> messages;
-  return messages;
+struct Failures {
+  std::deque<std::string> messages;
+  std::string returned;  // what aclGetRecentErrMsg gave last
+};
+
+// Plain values, because destructors of thread_local and static objects may still call: what was
+// destroyed before them is made anew.
+constinit thread_local Failures* own = nullptr;
+constinit thread_local bool hasEnded = false;
+constinit thread_local aclError lastError = ACL_SUCCESS;
+
+struct End {
+  ~End() {
+    hasEnded = true;
+    delete own;
+    own = nullptr;
+  }
+};
+
+Failures& failures() {
+  if (own == nullptr) {
+    own = new Failures;
+    if (!hasEnded) {
+      thread_local End end;
+      (void)end;
+    }
+  }
+  return *own;
 }
 
-}  // namespace
+struct Shared {
+  std::atomic<bool> isUsed{false};
+  std::mutex mutex;
+  std::deque<std::string> messages;
+};
 
-static void record(long code, const char* format, va_list arguments) {
-  va_list copy;
-  va_copy(copy, arguments);
-  const int length = std::vsnprintf(nullptr, 0, format, copy);
-  va_end(copy);
-  std::string words(length > 0 ? static_cast<size_t>(length) : 0, '\0');
-  std::vsnprintf(words.data(), words.size() + 1, format, arguments);
-  auto& messages = failures();
-  std::string& message = messages.emplace_front("E");
-  message += std::to_string(code);
-  message += ": ";
-  message += words;
+Shared& shared() {
+  static Shared& instance = *new Shared;
+  return instance;
+}
+
+// The codes of aclnn lie in 161xxx, 361xxx and 561xxx, those of HCCL below.
+bool isAclCode(long code) {
+  const long family = code / 1000;
+  return (family >= 100 && family < 160) || (family >= 200 && family < 310) ||
+         (family >= 500 && family < 510);
+}
+
+void keep(std::deque<std::string>& messages, std::string message) {
+  messages.push_front(std::move(message));
   if (messages.size() > kKept) {
     messages.pop_back();
   }
 }
 
-void recordFailure(long code, const char* format, va_list arguments) noexcept {
-  try {
-    record(code, format, arguments);
-  } catch (const std::exception&) {
-  }
-}
-
-std::string takeFailures() {
-  auto& messages = failures();
+std::string take(std::deque<std::string>& messages) {
   std::string text;
   for (const auto& message : messages) {
     if (!text.empty()) {
@@ -55,10 +80,89 @@ std::string takeFailures() {
   return text;
 }
 
+std::string describe(long code, const char* format, va_list arguments) {
+  va_list copy;
+  va_copy(copy, arguments);
+  const int length = std::vsnprintf(nullptr, 0, format, copy);
+  va_end(copy);
+  std::string text = "E";
+  text += std::to_string(code);
+  text += ": ";
+  const size_t start = text.size();
+  text.resize(start + (length > 0 ? static_cast<size_t>(length) : 0));
+  std::vsnprintf(text.data() + start, text.size() - start + 1, format, arguments);
+  return text;
+}
+
+}  // namespace
+
+void recordFailure(long code, const char* format, va_list arguments) noexcept {
+  if (isAclCode(code)) {
+    lastError = static_cast<aclError>(code);
+  }
+  try {
+    std::string message = describe(code, format, arguments);
+    if (shared().isUsed) {
+      std::lock_guard lock(shared().mutex);
+      keep(shared().messages, message);
+    }
+    keep(failures().messages, std::move(message));
+  } catch (const std::exception&) {
+  }
+}
+
+std::string takeFailures() { return take(failures().messages); }
+
+SeparateFailures::SeparateFailures() : lastBefore_(lastError) {
+  before_.swap(failures().messages);
+}
+
+SeparateFailures::~SeparateFailures() {
+  before_.swap(failures().messages);
+  lastError = lastBefore_;
+}
+
+void shareFailures(bool byAllThreads) {
+  std::lock_guard lock(shared().mutex);
+  shared().isUsed = byAllThreads;
+  shared().messages.clear();
+}
+
 }  // namespace cann4j
 
-extern "C" const char* aclGetRecentErrMsg(void) {
-  thread_local std::string text;
-  text = cann4j::takeFailures();
-  return text.empty() ? nullptr : text.c_str();
+using namespace cann4j;
+
+extern "C" {
+
+const char* aclGetRecentErrMsg(void) {
+  try {
+    Failures& mine = failures();
+    mine.returned = takeFailures();
+    if (shared().isUsed) {
+      std::lock_guard lock(shared().mutex);
+      mine.returned = take(shared().messages);
+    }
+    return mine.returned.empty() ? nullptr : mine.returned.c_str();
+  } catch (const std::exception&) {
+    return nullptr;
+  }
 }
+
+static aclError checkLevel(const char* function, aclrtLastErrLevel level) {
+  return level == ACL_RT_THREAD_LEVEL
+             ? ACL_SUCCESS
+             : fail(ACL_ERROR_INVALID_PARAM, "%s: level %d; there is only ACL_RT_THREAD_LEVEL",
+                    function, static_cast<int>(level));
+}
+
+aclError aclrtPeekAtLastError(aclrtLastErrLevel level) {
+  const aclError error = checkLevel("aclrtPeekAtLastError", level);
+  return error != ACL_SUCCESS ? error : lastError;
+}
+
+aclError aclrtGetLastError(aclrtLastErrLevel level) {
+  const aclError error = checkLevel("aclrtGetLastError", level);
+  return error != ACL_SUCCESS ? error : std::exchange(lastError, ACL_SUCCESS);
+}
+
+}  // extern "C"

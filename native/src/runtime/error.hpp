@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdarg>
+#include <deque>
 #include <exception>
 #include <string>
 
@@ -34,5 +35,21 @@ Code guarded(Code code, const char* function, const Body& body) {
 
 // All recorded words of this thread, newest first, one per line; clears them.
 std::string takeFailures();
+
+// While one lives, the thread's words and last error are kept apart from those that it had before
+// and has after.
+class SeparateFailures {
+ public:
+  SeparateFailures();
+  SeparateFailures(const SeparateFailures&) = delete;
+  ~SeparateFailures();
+
+ private:
+  std::deque<std::string> before_;
+  aclError lastBefore_;
+};
+
+// From now on aclGetRecentErrMsg gives the words of all threads, or again those of its own.
+void shareFailures(bool byAllThreads);
 
 }  // namespace cann4j

@@ -5,20 +5,21 @@
 
 namespace cann4j {
 
-void Capture::complete() {
-  std::vector<std::function<void()>> actions;
+void Capture::complete(aclError code) {
+  std::vector<std::function<void(aclError)>> actions;
   {
     std::lock_guard lock(mutex_);
     if (complete_) {
       return;
     }
     complete_ = true;
+    code_ = code;
     time_ = Clock::now();
     actions.swap(actions_);
     completed_.notify_all();
   }
   for (const auto& action : actions) {
-    action();
+    action(code);
   }
 }
 
@@ -27,12 +28,17 @@ bool Capture::isComplete() {
   return complete_;
 }
 
+aclError Capture::code() {
+  std::lock_guard lock(mutex_);
+  return code_;
+}
+
 Capture::Clock::time_point Capture::time() {
   std::lock_guard lock(mutex_);
   return time_;
 }
 
-void Capture::whenComplete(std::function<void()> action) {
+void Capture::whenComplete(std::function<void(aclError)> action) {
   {
     std::lock_guard lock(mutex_);
     if (!complete_) {
@@ -40,7 +46,7 @@ void Capture::whenComplete(std::function<void()> action) {
       return;
     }
   }
-  action();
+  action(code_);
 }
 
 bool Capture::wait(int32_t timeout) {

@@ -306,11 +306,17 @@ void DeviceMemory::info(size_t* free, size_t* total) {
 // ---- functions ----
 
 bool isDeviceRange(const void* p, size_t bytes) {
+  if (isMappedAddress(p)) {
+    return isMappedRange(p, bytes);
+  }
   DeviceMemory* memory = memoryAround(p);
   return memory != nullptr && memory->inLiveAllocation(p, bytes);
 }
 
 int deviceOf(const void* p) {
+  if (isMappedAddress(p)) {
+    return deviceOfMapped(p);
+  }
   for (int device = 0; device < options().devices; ++device) {
     DeviceMemory* memory = memoryOf(device);
     if (memory != nullptr && memory->contains(p)) {

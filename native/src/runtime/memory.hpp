@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "acl/acl_base.h"
+#include "mapped_memory.hpp"
 
 namespace cann4j {
 
@@ -14,6 +15,9 @@ extern const uintptr_t kDeviceToHost;
 
 // Translates a device address into one that kernels may use. Checks nothing.
 inline void* toHost(const void* devicePtr) {
+  if (isMappedAddress(devicePtr)) {
+    return mappedToHost(devicePtr);
+  }
   return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(devicePtr) + kDeviceToHost);
 }
 
@@ -22,7 +26,7 @@ T* toHostAs(const void* devicePtr) {
   return static_cast<T*>(toHost(devicePtr));
 }
 
-// Whether the bytes lie wholly inside ONE live allocation.
+// Whether the bytes lie wholly inside ONE live allocation, or one piece of registered memory.
 bool isDeviceRange(const void* p, size_t bytes);
 
 // The device whose address range p is in, allocated or not; -1 if not device memory.
@@ -43,10 +47,6 @@ struct SharedDevice {
   size_t span;
 };
 aclError shareDevice(int device, SharedDevice* shared);
-
-aclError allocatePinned(size_t size, void** hostPtr);
-aclError freePinned(void* hostPtr);
-bool isPinnedRange(const void* p, size_t bytes);
 
 // Copies and fills of host addresses, spread over the pool when large.
 void copyBytes(void* dst, const void* src, size_t bytes);

@@ -1,30 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "acl/acl_rt.h"
+#include "api.hpp"
 #include "context.hpp"
-#include "error.hpp"
-#include "stream.hpp"
+#include "stream_config.hpp"
 
 using namespace cann4j;
 
 namespace {
 
-constexpr uint32_t kStreamFlags = ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC;
+// What these would make of a stream cannot be had here. Other flags are hints, and CANN takes bits
+// without a meaning for none.
+constexpr uint32_t kUnsupportedFlags =
+    ACL_STREAM_PERSISTENT | ACL_STREAM_CPU_SCHEDULE | ACL_STREAM_DEVICE_USE_ONLY;
+constexpr uint32_t kHints = ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC | ACL_STREAM_HUGE;
 
-aclError createStreamHandle(const char* function, aclrtStream* stream) {
+aclError createStream(const char* function, aclrtStream* stream, uint32_t priority,
+                      uint32_t flags) {
   if (stream == nullptr) {
-    return fail(ACL_ERROR_INVALID_PARAM, "%s: stream is NULL", function);
+    return nullArgument(function, "stream");
   }
   const auto context = currentContext(function);
   if (context == nullptr) {
     return ACL_ERROR_RT_CONTEXT_NULL;
   }
-  *stream = streams().insert(streams().reserve(), createStream(*context));
-  return ACL_SUCCESS;
+  if ((flags & kUnsupportedFlags) != 0) {
+    return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                "%s: flag 0x%x: persistent streams, CPU scheduling and streams for the device alone "
+                "are not supported",
+                function, flags);
+  }
+  const uint32_t nearest = std::min(priority, static_cast<uint32_t>(kLeastPriority));
+  return createStream(function, *context, {nearest, flags & kHints}, stream);
 }
 
 aclError synchronizeStream(const char* function, aclrtStream handle, int32_t timeout) {
   std::shared_ptr<Stream> stream;
-  if (const aclError error = resolveStream(handle, &stream); error != ACL_SUCCESS) {
+  if (const aclError error = resolveStream(handle, &stream, StreamUse::kObserve);
+      error != ACL_SUCCESS) {
     return error;
   }
   bool completed = true;
@@ -35,23 +49,55 @@ aclError synchronizeStream(const char* function, aclrtStream handle, int32_t tim
                           stream->id(), stream->device(), timeout);
 }
 
-aclError destroyStream(const char* function, aclrtStream handle, bool wait) {
+// A stream that was created, not a default one.
+aclError resolveOwn(const char* function, aclrtStream handle, std::shared_ptr<Stream>* stream) {
   if (handle == nullptr) {
-    return fail(ACL_ERROR_INVALID_PARAM, "%s: stream is NULL", function);
+    return nullArgument(function, "stream");
   }
-  std::shared_ptr<Stream> stream;
-  if (const aclError error = resolveStream(handle, &stream); error != ACL_SUCCESS) {
+  if (const aclError error = resolveStream(handle, stream, StreamUse::kObserve);
+      error != ACL_SUCCESS) {
     return error;
   }
-  if (!wait) {
-    streams().remove(handle);
-    stream->abandon();
-    return ACL_SUCCESS;
+  const auto context = currentContext(function);
+  return context == nullptr || context->defaultStream != handle
+             ? ACL_SUCCESS
+             : fail(ACL_ERROR_RT_PARAM_INVALID, "%s: not for the default stream of a context",
+                    function);
+}
+
+aclError destroyStream(const char* function, aclrtStream handle, bool wait) {
+  std::shared_ptr<Stream> stream;
+  aclError error = resolveOwn(function, handle, &stream);
+  if (error != ACL_SUCCESS) {
+    return error;
   }
   bool completed = true;
-  const aclError error = stream->synchronize(-1, &completed);
-  streams().remove(handle);
+  if (wait) {
+    error = stream->synchronize(-1, &completed);
+  }
+  if (removeStream(handle) == nullptr) {
+    return fail(ACL_ERROR_RT_INVALID_HANDLE, "%s: another thread destroyed %p", function, handle);
+  }
+  if (!wait) {
+    stream->end(ACL_SUCCESS, "");
+  }
   return error;
+}
+
+template <class Value, class Read>
+aclError readStream(const char* name, aclrtStream handle, Value* value, const char* valueName,
+                    const Read& read) {
+  return api(name, [&](const char* function) -> aclError {
+    if (value == nullptr) {
+      return nullArgument(function, valueName);
+    }
+    std::shared_ptr<Stream> stream;
+    const aclError error = resolveStream(handle, &stream, StreamUse::kObserve);
+    if (error == ACL_SUCCESS) {
+      *value = read(*stream);
+    }
+    return error;
+  });
 }
 
 }  // namespace
@@ -59,61 +105,133 @@ aclError destroyStream(const char* function, aclrtStream handle, bool wait) {
 extern "C" {
 
 aclError aclrtCreateStream(aclrtStream* stream) {
-  return createStreamHandle("aclrtCreateStream", stream);
+  return api("aclrtCreateStream",
+             [&](const char* function) { return createStream(function, stream, 0, 0); });
 }
 
 aclError aclrtCreateStreamWithConfig(aclrtStream* stream, uint32_t priority, uint32_t flag) {
-  (void)priority;  // documented as reserved
-  if ((flag & ~kStreamFlags) != 0) {
-    return fail(ACL_ERROR_INVALID_PARAM, "aclrtCreateStreamWithConfig: unknown flags 0x%x", flag);
-  }
-  return createStreamHandle("aclrtCreateStreamWithConfig", stream);
+  return api("aclrtCreateStreamWithConfig",
+             [&](const char* function) { return createStream(function, stream, priority, flag); });
+}
+
+aclError aclrtCreateStreamV2(aclrtStream* stream, const aclrtStreamConfigHandle* handle) {
+  return api("aclrtCreateStreamV2", [&](const char* function) -> aclError {
+    aclrtStreamConfigHandle config{};
+    const aclError error = readStreamConfig(function, handle, &config);
+    return error != ACL_SUCCESS
+               ? error
+               : createStream(function, stream, config.priority,
+                              static_cast<uint32_t>(std::min<size_t>(config.flag, UINT32_MAX)));
+  });
 }
 
 aclError aclrtDestroyStream(aclrtStream stream) {
-  return destroyStream("aclrtDestroyStream", stream, true);
+  return api("aclrtDestroyStream",
+             [&](const char* function) { return destroyStream(function, stream, true); });
 }
 
 aclError aclrtDestroyStreamForce(aclrtStream stream) {
-  return destroyStream("aclrtDestroyStreamForce", stream, false);
+  return api("aclrtDestroyStreamForce",
+             [&](const char* function) { return destroyStream(function, stream, false); });
 }
 
 aclError aclrtSynchronizeStream(aclrtStream stream) {
-  return synchronizeStream("aclrtSynchronizeStream", stream, -1);
+  return api("aclrtSynchronizeStream",
+             [&](const char* function) { return synchronizeStream(function, stream, -1); });
 }
 
 aclError aclrtSynchronizeStreamWithTimeout(aclrtStream stream, int32_t timeout) {
-  if (timeout == 0 || timeout < -1) {
-    return fail(ACL_ERROR_RT_PARAM_INVALID,
-                "aclrtSynchronizeStreamWithTimeout: timeout %d; -1 waits for ever, otherwise at "
-                "least 1 ms",
-                timeout);
-  }
-  return synchronizeStream("aclrtSynchronizeStreamWithTimeout", stream, timeout);
+  return api("aclrtSynchronizeStreamWithTimeout", [&](const char* function) -> aclError {
+    const aclError error = checkTimeout(function, timeout);
+    return error != ACL_SUCCESS ? error : synchronizeStream(function, stream, timeout);
+  });
 }
 
-aclError aclrtStreamQuery(aclrtStream handle, aclrtStreamStatus* status) {
-  if (status == nullptr) {
-    return fail(ACL_ERROR_INVALID_PARAM, "aclrtStreamQuery: status is NULL");
-  }
-  std::shared_ptr<Stream> stream;
-  if (const aclError error = resolveStream(handle, &stream); error != ACL_SUCCESS) {
-    return error;
-  }
-  *status = stream->idle() ? ACL_STREAM_STATUS_COMPLETE : ACL_STREAM_STATUS_NOT_READY;
-  return ACL_SUCCESS;
+aclError aclrtStreamQuery(aclrtStream stream, aclrtStreamStatus* status) {
+  return readStream("aclrtStreamQuery", stream, status, "status", [](Stream& found) {
+    return found.idle() ? ACL_STREAM_STATUS_COMPLETE : ACL_STREAM_STATUS_NOT_READY;
+  });
 }
 
-aclError aclrtStreamGetId(aclrtStream handle, int32_t* streamId) {
-  if (streamId == nullptr) {
-    return fail(ACL_ERROR_INVALID_PARAM, "aclrtStreamGetId: streamId is NULL");
-  }
-  std::shared_ptr<Stream> stream;
-  if (const aclError error = resolveStream(handle, &stream); error != ACL_SUCCESS) {
+aclError aclrtStreamGetId(aclrtStream stream, int32_t* streamId) {
+  return readStream("aclrtStreamGetId", stream, streamId, "streamId",
+                    [](const Stream& found) { return found.id(); });
+}
+
+aclError aclrtStreamGetPriority(aclrtStream stream, uint32_t* priority) {
+  return readStream("aclrtStreamGetPriority", stream, priority, "priority",
+                    [](const Stream& found) { return found.settings().priority; });
+}
+
+aclError aclrtStreamGetFlags(aclrtStream stream, uint32_t* flags) {
+  return readStream("aclrtStreamGetFlags", stream, flags, "flags",
+                    [](const Stream& found) { return found.settings().flags; });
+}
+
+aclError aclrtGetStreamOverflowSwitch(aclrtStream stream, uint32_t* flag) {
+  return readStream("aclrtGetStreamOverflowSwitch", stream, flag, "flag",
+                    [](const Stream& found) { return found.overflowSwitch ? 1U : 0U; });
+}
+
+// Remembered only: the switch is of use in saturation mode, which there is not.
+aclError aclrtSetStreamOverflowSwitch(aclrtStream handle, uint32_t flag) {
+  return api("aclrtSetStreamOverflowSwitch", [&](const char* function) -> aclError {
+    if (flag > 1) {
+      return fail(ACL_ERROR_INVALID_PARAM, "%s: flag %u; 0 is off and 1 is on", function, flag);
+    }
+    std::shared_ptr<Stream> stream;
+    const aclError error = resolveStream(handle, &stream, StreamUse::kObserve);
+    if (error == ACL_SUCCESS) {
+      stream->overflowSwitch = flag == 1;
+    }
     return error;
-  }
-  *streamId = stream->id();
-  return ACL_SUCCESS;
+  });
+}
+
+aclError aclrtSetStreamFailureMode(aclrtStream handle, uint64_t mode) {
+  return api("aclrtSetStreamFailureMode", [&](const char* function) -> aclError {
+    if (mode != ACL_CONTINUE_ON_FAILURE && mode != ACL_STOP_ON_FAILURE) {
+      return fail(ACL_ERROR_RT_PARAM_INVALID, "%s: mode %llu is none", function,
+                  static_cast<unsigned long long>(mode));
+    }
+    std::shared_ptr<Stream> stream;
+    if (const aclError error = resolveOwn(function, handle, &stream); error != ACL_SUCCESS) {
+      return error;
+    }
+    if (stream->isFailureModeSet.exchange(true)) {
+      return fail(ACL_ERROR_RT_PARAM_INVALID, "%s: the mode of stream %d was set already; once is "
+                  "all one can", function, stream->id());
+    }
+    if (mode == ACL_STOP_ON_FAILURE) {
+      stream->failureMode().stopOnFailure();
+    }
+    return ACL_SUCCESS;
+  });
+}
+
+aclError aclrtStreamAbort(aclrtStream handle) {
+  return api("aclrtStreamAbort", [&](const char* function) -> aclError {
+    std::shared_ptr<Stream> stream;
+    const aclError error = resolveOwn(function, handle, &stream);
+    if (error == ACL_SUCCESS) {
+      stream->abort();
+    }
+    return error;
+  });
+}
+
+aclError aclrtGetStreamAvailableNum(uint32_t* streamCount) {
+  return api("aclrtGetStreamAvailableNum", [&](const char* function) -> aclError {
+    if (streamCount == nullptr) {
+      return nullArgument(function, "streamCount");
+    }
+    const auto context = currentContext(function);
+    if (context == nullptr) {
+      return ACL_ERROR_RT_CONTEXT_NULL;
+    }
+    *streamCount = static_cast<uint32_t>(freeStreams(context->device));
+    return ACL_SUCCESS;
+  });
 }
 
 }  // extern "C"

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -66,9 +67,17 @@ ThreadPool& ThreadPool::instance() {
   return pool;
 }
 
-ThreadPool::ThreadPool(int threads) : threads_(threads) {
-  for (int i = 0; i < threads; ++i) {
-    std::thread([this] { work(); }).detach();
+// With fewer threads than wished, down to one, it works as well.
+ThreadPool::ThreadPool(int threads) {
+  for (; threads_ < threads; ++threads_) {
+    try {
+      std::thread([this] { work(); }).detach();
+    } catch (const std::system_error&) {
+      if (threads_ == 0) {
+        throw;
+      }
+      return;
+    }
   }
 }
 
@@ -123,14 +132,26 @@ void ThreadPool::parallelFor(int64_t count, const std::function<void(int64_t)>& 
   loop->wait();
 }
 
-void ThreadPool::postAfter(std::chrono::microseconds delay, std::function<void()> job) {
+ThreadPool::Timer ThreadPool::postAfter(std::chrono::microseconds delay,
+                                        std::function<void()> job) {
   std::lock_guard lock(timerMutex_);
   if (!timerStarted_) {
-    timerStarted_ = true;
     std::thread([this] { keepTime(); }).detach();
+    timerStarted_ = true;
   }
-  delayed_.emplace(Clock::now() + delay, std::move(job));
+  const Timer timer{Clock::now() + delay, nextTimer_++};
+  delayed_.emplace(timer, std::move(job));
   timerChanged_.notify_one();
+  return timer;
+}
+
+void ThreadPool::cancel(const Timer& timer) {
+  std::function<void()> dropped;  // its destructor may need the lock
+  std::lock_guard lock(timerMutex_);
+  if (const auto found = delayed_.find(timer); found != delayed_.end()) {
+    dropped = std::move(found->second);
+    delayed_.erase(found);
+  }
 }
 
 void ThreadPool::keepTime() {
@@ -141,7 +162,7 @@ void ThreadPool::keepTime() {
       continue;
     }
     const auto next = delayed_.begin();
-    const auto due = next->first;
+    const auto due = next->first.first;
     if (due > Clock::now()) {
       timerChanged_.wait_until(lock, due);
       continue;

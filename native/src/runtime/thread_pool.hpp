@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <utility>
 
 namespace cann4j {
 
@@ -22,28 +23,31 @@ class ThreadPool {
   // Runs soon on a worker. A job never blocks on another job, and throws nothing.
   void post(std::function<void()> job);
 
-  void postAfter(std::chrono::microseconds delay, std::function<void()> job);
+  // Posts the job when the time has come, unless cancelled before.
+  using Clock = std::chrono::steady_clock;
+  using Timer = std::pair<Clock::time_point, uint64_t>;
+  Timer postAfter(std::chrono::microseconds delay, std::function<void()> job);
+  void cancel(const Timer& timer);
 
   // Blocks the caller, which takes part; idle workers join. body(index) is called once for each
   // index in dynamic order. The words of a body's first exception are thrown as runtime_error.
   void parallelFor(int64_t count, const std::function<void(int64_t)>& body);
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   explicit ThreadPool(int threads);
   void postFirst(int copies, const std::function<void()>& job);
   void work();
   void keepTime();
 
-  const int threads_;
+  int threads_ = 0;
   std::mutex mutex_;
   std::condition_variable available_;
   std::deque<std::function<void()>> jobs_;
 
   std::mutex timerMutex_;
   std::condition_variable timerChanged_;
-  std::multimap<Clock::time_point, std::function<void()>> delayed_;
+  std::map<Timer, std::function<void()>> delayed_;
+  uint64_t nextTimer_ = 0;
   bool timerStarted_ = false;
 };
 
