@@ -2,11 +2,12 @@
 #include "gemm.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "attention/attention.hpp"
 #include "element.hpp"
-#include "runtime/thread_pool.hpp"
+#include "ranges.hpp"
 
 namespace cann4j::gemm {
 
@@ -191,14 +192,18 @@ void multiply(const Tile& tile, const Matrix& a, const Matrix& b, int64_t column
   const int64_t width = isFew ? kColumns / 2 : kColumns;
   const int64_t across = blocksOf(columns, width);
   const int64_t down = blocksOf(rows, height);
-  ThreadPool::instance().parallelFor(batches * down * across, [&](int64_t job) {
-    Block block{};
-    block.batch = job / (down * across);
-    block.row = job / across % down * height;
-    block.column = job % across * width;
-    block.rows = std::min(height, rows - block.row);
-    block.columns = std::min(width, columns - block.column);
-    multiplyBlock(tile, a, b, depth, out, block);
+  constexpr int64_t kTermsPerElement = 8;  // that take as long as an element does elsewhere
+  const int64_t terms = std::min(height, rows) * std::min(width, columns) * depth;
+  forEachRange(batches * down * across, terms / kTermsPerElement, [&](int64_t job, int64_t last) {
+    for (; job < last; ++job) {
+      Block block{};
+      block.batch = job / (down * across);
+      block.row = job / across % down * height;
+      block.column = job % across * width;
+      block.rows = std::min(height, rows - block.row);
+      block.columns = std::min(width, columns - block.column);
+      multiplyBlock(tile, a, b, depth, out, block);
+    }
   });
 }
 
