@@ -20,18 +20,19 @@ inline double tolerance(double exact, aclDataType type, double scale = 1e-5) {
   return (step + scale) * std::fabs(exact) + lowest + 1e-1 * scale;
 }
 
+// Says how to repeat the test.
+inline unsigned seedOf(const char* test) {
+  const char* text = std::getenv("CANN4J_TEST_SEED");
+  const auto seed = text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10))
+                                    : std::random_device{}();
+  std::printf("        CANN4J_TEST_SEED=%u %s %s\n", seed, program_invocation_short_name, test);
+  return seed;
+}
+
 class Random {
  public:
-  // Says how to repeat the test.
-  explicit Random(const char* test) {
-    const char* text = std::getenv("CANN4J_TEST_SEED");
-    const auto seed = text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10))
-                                      : std::random_device{}();
-    std::printf("        CANN4J_TEST_SEED=%u %s %s\n", seed, program_invocation_short_name, test);
-    engine_.seed(seed);
-  }
-
-  // For one of many cases; who draws the seed says how to repeat it.
+  explicit Random(const char* test) : Random(seedOf(test)) {}
+  // For one of many cases.
   explicit Random(unsigned seed) : engine_(seed) {}
 
   int64_t between(int64_t low, int64_t high) {

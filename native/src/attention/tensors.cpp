@@ -16,6 +16,10 @@ struct Parameter {
   Kind kind;
 };
 
+Kind biasKind(int64_t pseType) {
+  return pseType == 0 || pseType == 1 ? Kind::Element : pseType == 2 || pseType == 3 ? Kind::Float : Kind::Any;
+}
+
 // All tensor parameters in the order of the C function.
 std::vector<Parameter> parametersOf(const Arguments& a) {
   std::vector<Parameter> all;
@@ -34,7 +38,7 @@ std::vector<Parameter> parametersOf(const Arguments& a) {
   if (beside) in("keyRope", a.keyRope, Kind::Any, ropeNeed);
   in("value", a.value, Kind::Element, Need::Required);
   if (a.backward) in("dy", a.dy, Kind::Element, Need::Required);
-  in("pseShift", a.pse, a.pseType == 2 || a.pseType == 3 ? Kind::Float : Kind::Element, Need::Optional);
+  in("pseShift", a.pse, biasKind(a.pseType), Need::Optional);
   in("dropMask", a.dropMask, Kind::Bits, Need::Optional);
   in("paddingMask", a.paddingMask, Kind::Any, Need::Optional);
   in("attenMask", a.attenMask, Kind::Mask, Need::Optional);
