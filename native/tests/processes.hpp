@@ -23,6 +23,9 @@
 
 extern char** environ;
 
+// The name under which this test can be started alone.
+#define THIS_TEST (__func__ + std::strlen("test_"))
+
 namespace processes {
 
 // The ranks of each process.
@@ -32,6 +35,19 @@ inline constexpr const char* kIndex = "CANN4J_TEST_PROCESS";
 inline constexpr const char* kCall = "CANN4J_TEST_CALL";
 inline constexpr int kChannel = 3;
 inline constexpr std::chrono::seconds kLimit{120};
+
+// Whether this process has carried out what it was started for.
+inline bool& hasRun() {
+  static bool done = false;
+  return done;
+}
+inline const bool isChecked = [] {
+  return std::atexit([] {
+           if (std::getenv(kIndex) != nullptr && !hasRun()) {
+             _exit(3);
+           }
+         }) == 0;
+}();
 
 // One of the processes, on the inside.
 class Process {
@@ -228,6 +244,7 @@ inline void start(const char* test, const Shape& shape, const std::vector<size_t
   if (call != std::stoi(std::getenv(kCall))) {
     return;
   }
+  hasRun() = true;
   const Process process(shape);
   try {
     body(process);

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "hccl/formation.hpp"
-#include "hccl/remote_group.hpp"
+#include "hccl/line.hpp"
 #include "hccl/remote_member.hpp"
 #include "ipc/connection.hpp"
 #include "runtime/error.hpp"

@@ -9,56 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "hccl/formation.hpp"
-#include "hccl/group.hpp"
+#include "hccl/line.hpp"
 #include "hccl/messages.hpp"
-#include "ipc/connection.hpp"
 
 namespace cann4j::hccl {
-
-class RemoteGroup;
-
-// A rank's end of the connection with the coordinator of its communicator.
-class Line : public ipc::Connection {
- public:
-  explicit Line(ipc::File socket) : Connection(std::move(socket)), coordinator_(peer()) {}
-  // Where this process made both ends.
-  Line(ipc::File socket, pid_t coordinator)
-      : Connection(std::move(socket)), coordinator_(coordinator) {}
-
-  pid_t coordinator() const { return coordinator_; }
-
-  // What asks the coordinator to let a rank in, and the connection to send it on.
-  struct Request {
-    ipc::Connection& on;
-    ipc::Writer message;
-    ipc::File file;
-  };
-  // Sends the request and waits for the answer.
-  HcclResult join(const char* function, const Candidate& candidate, Request request,
-                  std::shared_ptr<Group>* group);
-
- private:
-  struct Answer {
-    std::shared_ptr<RemoteGroup> group;
-    HcclResult failure = HCCL_SUCCESS;
-    std::string words;
-  };
-
-  void received(ipc::Reader& message, ipc::File file) override;
-  void closed() override;
-  void answer(Answer answer);
-  std::shared_ptr<RemoteGroup> group();
-
-  const pid_t coordinator_;
-  Candidate candidate_{};
-
-  std::mutex state_;
-  std::condition_variable answered_;
-  std::optional<Answer> answer_;
-  std::shared_ptr<RemoteGroup> group_;  // until the end
-  std::string earlyFailure_;            // came before the answer
-};
 
 // A communicator whose operations meet in another process, as one rank sees it.
 class RemoteGroup : public Group {
@@ -116,12 +70,5 @@ class RemoteGroup : public Group {
   std::condition_variable linked_;
   std::map<uint64_t, Pending> pending_;
 };
-
-// A formation in the process that listens under `name` and lets in who knows the key. `origin` is
-// that process; if nobody listens and it is alive, it does not want to any more.
-std::shared_ptr<Formation> remoteFormation(std::string name, std::string key, pid_t origin);
-// The same as part of a longer search: `*isThere` tells whether anybody listens.
-HcclResult joinThere(const char* function, const std::string& name, const std::string& key,
-                     const Candidate& candidate, std::shared_ptr<Group>* group, bool* isThere);
 
 }  // namespace cann4j::hccl
