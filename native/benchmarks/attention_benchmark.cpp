@@ -2,9 +2,11 @@
 // Flash attention beside the multiply-add peak that the same threads reach in the same run.
 //
 //   attention_benchmark [--seq-length S] [--heads N] [--kv-heads N] [--head-dim D] [--value-dim D] [--documents M]
-//                       [--threads T] [--repeat R] [--isa LEVEL]
+//                       [--threads T] [--repeat R] [--isa LEVEL] [--window W] [--mask 1] [--bias KIND] [--drop PERCENT]
 //
-// FLOPs are counted over allowed (query, key) pairs only: 2 (D + Dv) each forward, and as much again 2.5 times backward.
+// A window leaves each row W keys up to its own. The mask is a tensor that hides what the other bounds hide too, the
+// bias kinds 1 and 2 are tensors, 3 and 4 slopes (see BiasKind). FLOPs are counted over allowed (query, key) pairs
+// only: 2 (D + Dv) each forward, and as much again 2.5 times backward.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -26,6 +28,7 @@ namespace {
 
 struct Options {
   int64_t length = 8192, heads = 8, kvHeads = 0, dim = 128, valueDim = 0, documents = 1;
+  int64_t window = 0, mask = 0, bias = 0, drop = 0;
   int threads = 0;
   int repeat = 3;
   std::string isa;
@@ -105,10 +108,22 @@ class Case {
         }
       }
     }
+    int64_t longest = 0, dropped = 0;
     for (int64_t d = 0; d < o.documents; ++d) {
       const int64_t begin = d * o.length / o.documents, length = (d + 1) * o.length / o.documents - begin;
       sequences_.push_back({0, begin, begin, length, length, begin * o.heads, causal ? 0 : length});
-      pairs_ += o.heads * (causal ? 0.5 * length * (length + 1) : 1.0 * length * length);
+      Sequence& s = sequences_.back();
+      if (o.window > 0) s.lowest = 1 - o.window;
+      s.mask = {0, 0, length, 1};
+      s.bias = {0, 1, 0, 0};
+      if (o.bias < 3) s.bias = {0, length * length, length, 1};
+      s.dropoutBit = dropped;
+      dropped += o.heads * length * length;
+      longest = std::max(longest, length);
+      for (int64_t i = 0; i < length; ++i) {
+        const int64_t last = causal ? i : length - 1;
+        pairs_ += o.heads * (last - std::max<int64_t>(0, i + s.lowest) + 1);
+      }
     }
     auto view = [&](int tensor, int64_t heads, int64_t dim) {
       return TensorView{tensors_[tensor].host(), 0, heads * dim, dim, 1};
@@ -135,7 +150,34 @@ class Case {
       problem_.querySum = {sums_.host(), 0, o.heads * o.dim, o.dim, 1};
       problem_.convertQuerySum = true;
     }
+    addExtras(o, longest, dropped);
     flops_ = pairs_ * 2 * (o.dim + o.valueDim);
+  }
+
+  void addExtras(const Options& o, int64_t longest, int64_t dropped) {
+    if (o.mask) {
+      mask_.resize(longest * longest);
+      const Sequence& s = sequences_.back();
+      for (int64_t i = 0; i < longest; ++i) {
+        for (int64_t j = 0; j < longest; ++j) mask_[i * longest + j] = j < i + s.lowest || j > i + s.diagonal;
+      }
+      for (Sequence& each : sequences_) {
+        each.mask.rowStride = longest;
+        each.diagonal = each.kvLength;
+        each.lowest = -kNoBound;
+      }
+      problem_.mask = mask_.data();
+    }
+    if (o.bias) {
+      problem_.biasKind = static_cast<BiasKind>(o.bias);
+      bias_.assign(o.bias < 3 ? o.heads * longest * longest : o.heads, 0.0f);
+      problem_.bias = bias_.data();
+    }
+    if (o.drop) {
+      problem_.keepProb = 1 - 0.01f * static_cast<float>(o.drop);
+      drop_.assign(dropped / 8 + 1, 0x5b);
+      problem_.dropMask = drop_.data();
+    }
   }
 
   void measure(const Kernels& kernels, const Workers& workers) {
@@ -169,6 +211,8 @@ class Case {
   std::vector<Sequence> sequences_;
   Problem problem_{};
   double pairs_ = 0, flops_ = 0;
+  std::vector<uint8_t> mask_, drop_;
+  std::vector<float> bias_;
   std::vector<double> forward_, backward_;
 };
 
@@ -182,6 +226,10 @@ Options parse(int argc, char** argv) {
                       : name == "--head-dim"  ? &o.dim
                       : name == "--value-dim" ? &o.valueDim
                       : name == "--documents" ? &o.documents
+                      : name == "--window"    ? &o.window
+                      : name == "--mask"      ? &o.mask
+                      : name == "--bias"      ? &o.bias
+                      : name == "--drop"      ? &o.drop
                                               : nullptr;
     const int64_t value = i + 1 < argc ? std::atoll(argv[i + 1]) : 0;
     if (name == "--isa" && i + 1 < argc) {
@@ -199,9 +247,9 @@ Options parse(int argc, char** argv) {
   }
   if (o.kvHeads == 0) o.kvHeads = o.heads;
   if (o.valueDim == 0) o.valueDim = o.dim;
-  if (o.heads % o.kvHeads != 0 || o.valueDim > o.dim || o.documents > o.length) {
+  if (o.heads % o.kvHeads != 0 || o.valueDim > o.dim || o.documents > o.length || o.bias > 4 || o.drop > 99) {
     std::fprintf(stderr, "attention_benchmark: heads must be a multiple of kv heads, value dim at most head dim, "
-                         "documents at most the length\n");
+                         "documents at most the length, the bias kind at most 4, less than all dropped\n");
     std::exit(2);
   }
   return o;

@@ -108,7 +108,7 @@ static void packQueryBlock(const Problem& p, const BackwardScratch& s, const Seq
 
 // Whether a row of the block gives all keys the same weight.
 static bool hasMeanRow(const Problem& p, const Sequence& seq, int64_t head, int64_t first, int64_t rows) {
-  if (seq.invalidLine) return false;
+  if (seq.invalidLine || (!p.mask && everyRowSees(seq, first, first + rows))) return false;
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t index = statisticsIndex(p, seq, head, first + r);
     if (isBlank(*statisticsRow(p.softmaxMax, index), *statisticsRow(p.softmaxSum, index))) return true;
@@ -138,8 +138,8 @@ static int64_t fillExtras(const Problem& p, const BackwardScratch& s, const Sequ
 // P (with dropout) and scale * dS of one tile. `diagonal` is relative to the tile: key j is visible to row i iff
 // j <= i + diagonal. With extras these decide instead.
 template <bool Extras>
-CANN4J_INLINE void scoreGradients(const Problem& p, const BackwardScratch& s, int64_t rows, int64_t keys,
-                                  int64_t diagonal) {
+static void scoreGradients(const Problem& p, const BackwardScratch& s, int64_t rows, int64_t keys,
+                           int64_t diagonal) {
   const Floats scale = broadcast(p.scale);
   const bool bias = p.biasKind != BiasKind::None, beforeScale = p.biasKind == BiasKind::BeforeScale;
   const bool drop = p.dropMask != nullptr;
@@ -204,9 +204,9 @@ CANN4J_INLINE void scoreGradients(const Problem& p, const BackwardScratch& s, in
 }
 
 // target[key][d] += sum over rows of weights[row][key] * rows[row][d]; rows before i = key - diagonal see no key.
-CANN4J_INLINE void addKeySide(float* target, int64_t targetWidth, const float* weights, int64_t weightWidth,
-                              const float* operand, int64_t operandWidth, int64_t rows, int64_t keys,
-                              int64_t diagonal) {
+static void addKeySide(float* target, int64_t targetWidth, const float* weights, int64_t weightWidth,
+                       const float* operand, int64_t operandWidth, int64_t rows, int64_t keys,
+                       int64_t diagonal) {
   for (int64_t d = 0; d < targetWidth; d += kTallColumns) {
     for (int64_t j = 0; j < keys; j += kTallRows) {
       const int64_t start = larger(0, j - diagonal);
@@ -230,8 +230,8 @@ CANN4J_INLINE void addKeySide(float* target, int64_t targetWidth, const float* w
 }
 
 // dq rows += dS K. The rows are fp32 with unit stride.
-CANN4J_INLINE void addQuerySide(const Problem& p, const BackwardScratch& s, float* target, int64_t targetStride,
-                                int64_t rows, int64_t keys, int64_t diagonal) {
+static void addQuerySide(const Problem& p, const BackwardScratch& s, float* target, int64_t targetStride,
+                         int64_t rows, int64_t keys, int64_t diagonal) {
   for (int64_t d = 0; d < s.depth; d += kTallColumns) {
     const int64_t columns = smaller(kTallColumns, s.depth - d);
     for (int64_t i = 0; i < rows; i += kTallRows) {

@@ -92,10 +92,12 @@ struct ScoreExtras {
 // Scaled scores of keys [0, count) against one panel of queries, and their running maximum per query. `limits` holds
 // the last visible key per query; keys before `unmasked` are visible to all. With extras these two mean nothing.
 template <bool Extras>
-CANN4J_INLINE void scorePanel(const float* key, int64_t depth, const float* query, float scale, int64_t count,
-                              int64_t unmasked, const Ints (&limits)[kWideVectors], const ScoreExtras& extras,
-                              bool biasBeforeScale, float* scores, Floats (&top)[kWideVectors]) {
+static void scorePanel(const float* key, int64_t depth, const float* query, float scale, int64_t count,
+                       int64_t unmasked, const Ints (&limits)[kWideVectors], const ScoreExtras& extras,
+                       bool biasBeforeScale, float* scores, Floats (&maxima)[kWideVectors]) {
   const Floats factor = broadcast(scale);
+  Floats top[kWideVectors];
+  for (int v = 0; v < kWideVectors; ++v) top[v] = maxima[v];
   for (int64_t j = 0; j < count; j += kWideRows) {
     Tile<kWideRows, kWideVectors> tile;
     clear(tile);
@@ -138,6 +140,7 @@ CANN4J_INLINE void scorePanel(const float* key, int64_t depth, const float* quer
       }
     }
   }
+  for (int v = 0; v < kWideVectors; ++v) maxima[v] = top[v];
 }
 
 // Keys [begin, begin + count) of the packed block against one panel. `firstLimit` is the last key, counted from

@@ -30,6 +30,12 @@ CANN4J_INLINE KeySpans visibleKeys(const Sequence& seq, int64_t firstRow, int64_
 
 CANN4J_INLINE KeySpans allKeys(const Sequence& seq) { return {seq.kvLength, seq.kvLength, seq.kvLength}; }
 
+CANN4J_INLINE bool everyRowSees(const Sequence& seq, int64_t firstRow, int64_t endRow) {
+  return (seq.prefix > 0 || (seq.lowest <= seq.diagonal && firstRow + seq.diagonal >= 0 &&
+                             endRow - 1 + seq.lowest < seq.kvLength)) &&
+         seq.kvLength > 0;
+}
+
 // The same by blocks of keys.
 struct BlockSpans {
   int64_t prefix;
