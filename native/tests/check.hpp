@@ -2,6 +2,9 @@
 // The smallest test harness that does: TEST(name) { CHECK(...); } in a file that is one executable.
 #pragma once
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -61,6 +64,24 @@ inline void near(const char* file, int line, const char* words, double a, double
   }
 }
 
+// A case that hangs fails, by name, before the whole program is killed for the time it takes.
+inline const char* caseUnderWay = "";
+
+inline void onAlarm(int) {
+  const auto say = [](const char* text) {
+    return write(STDOUT_FILENO, text, std::strlen(text)) >= 0;
+  };
+  const bool said = say("FAILED  ") && say(caseUnderWay) && say("\n        it hangs\n");
+  _exit(said ? 1 : 2);
+}
+
+inline void watch(const char* name) {
+  constexpr unsigned kSeconds = 200;
+  caseUnderWay = name;
+  signal(SIGALRM, onAlarm);
+  alarm(kSeconds);
+}
+
 }  // namespace check
 
 #define CHECK(condition) \
@@ -89,6 +110,7 @@ int main(int argc, char** argv) {
       continue;
     }
     ++run;
+    check::watch(c.name);
     try {
       c.body();
       std::printf("ok      %s\n", c.name);

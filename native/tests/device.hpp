@@ -104,13 +104,22 @@ class Scalar {
   aclScalar* handle_;
 };
 
+// Waits with patience, but not for ever: what is broken shall fail and not hang.
+inline constexpr int32_t kPatience = 60000;  // milliseconds
+
 class Stream {
  public:
   Stream() { CHECK_OK(aclrtCreateStream(&handle_)); }
   Stream(const Stream&) = delete;
-  ~Stream() { aclrtDestroyStream(handle_); }
+  ~Stream() {
+    if (aclrtSynchronizeStreamWithTimeout(handle_, kPatience) == ACL_ERROR_RT_STREAM_SYNC_TIMEOUT) {
+      aclrtDestroyStreamForce(handle_);
+    } else {
+      aclrtDestroyStream(handle_);
+    }
+  }
   operator aclrtStream() const { return handle_; }
-  void synchronize() const { CHECK_OK(aclrtSynchronizeStream(handle_)); }
+  void synchronize() const { CHECK_OK(aclrtSynchronizeStreamWithTimeout(handle_, kPatience)); }
 
  private:
   aclrtStream handle_ = nullptr;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <memory>
 #include <thread>
 
 #include "device.hpp"
@@ -56,6 +57,12 @@ TEST(creation) {
   CHECK_FAILS(aclrtCreateEvent(nullptr), ACL_ERROR_INVALID_PARAM, "NULL");
   CHECK_FAILS(aclrtCreateEventWithFlag(&event, 0), ACL_ERROR_INVALID_PARAM, "flag 0x0");
   CHECK_FAILS(aclrtCreateEventExWithFlag(&event, 0x4), ACL_ERROR_INVALID_PARAM, "flag 0x4");
+  for (const uint32_t flag : {ACL_EVENT_DEVICE_USE_ONLY, ACL_EVENT_IPC}) {
+    CHECK_FAILS(aclrtCreateEventExWithFlag(&event, flag), ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                "not supported");
+  }
+  CHECK_OK(aclrtCreateEventWithFlag(&event, ACL_EVENT_EXTERNAL | ACL_EVENT_SYNC));
+  CHECK_OK(aclrtDestroyEvent(event));
   CHECK_OK(aclrtCreateEvent(&event));
   CHECK_OK(aclrtDestroyEvent(event));
   CHECK_FAILS(aclrtDestroyEvent(event), ACL_ERROR_RT_INVALID_HANDLE, "not a live event");
@@ -85,6 +92,135 @@ TEST(beforeAnyRecord) {
   CHECK_OK(aclrtRecordEvent(flagged, nullptr));
   stream.synchronize();
   CHECK_EQ(waitStatus(flagged), ACL_EVENT_WAIT_STATUS_COMPLETE);
+}
+
+// Every cell of the table of the three kinds, in the rows of CANN's documentation.
+TEST(recordingAgain) {
+  device::use();
+  device::Stream stream;
+  for (const Kind kind : {kDefault, kExWithFlag}) {
+    Event event(kind);
+    for (int i = 0; i < 3; ++i) {
+      CHECK_OK(aclrtRecordEvent(event, stream));
+    }
+    stream.synchronize();
+  }
+  Event flagged(kWithFlag);
+  CHECK_OK(aclrtRecordEvent(flagged, stream));
+  CHECK_FAILS(aclrtRecordEvent(flagged, stream), ACL_ERROR_RT_PARAM_INVALID, "aclrtResetEvent");
+  stream.synchronize();
+  CHECK_FAILS(aclrtRecordEvent(flagged, stream), ACL_ERROR_RT_PARAM_INVALID, "aclrtResetEvent");
+  CHECK_OK(aclrtResetEvent(flagged, stream));
+  CHECK_OK(aclrtRecordEvent(flagged, stream));
+  stream.synchronize();
+  // Without SYNC there is no reset, so that a time may be taken again.
+  Event timing(kWithFlag, ACL_EVENT_TIME_LINE);
+  CHECK_OK(aclrtRecordEvent(timing, stream));
+  CHECK_OK(aclrtRecordEvent(timing, stream));
+  stream.synchronize();
+}
+
+TEST(resetsByKindAndFlag) {
+  device::use();
+  device::Stream stream;
+  Event plain(kDefault);
+  CHECK_OK(aclrtRecordEvent(plain, stream));
+  CHECK_OK(aclrtResetEvent(plain, stream));
+  for (const uint32_t flags : {ACL_EVENT_TIME_LINE, ACL_EVENT_CAPTURE_STREAM_PROGRESS}) {
+    Event unsynced(kWithFlag, flags);
+    CHECK_FAILS(aclrtResetEvent(unsynced, stream), ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                "ACL_EVENT_SYNC");
+  }
+  for (const uint32_t flags : {ACL_EVENT_SYNC, ACL_EVENT_SYNC | ACL_EVENT_TIME_LINE}) {
+    Event synced(kWithFlag, flags);
+    CHECK_OK(aclrtResetEvent(synced, stream));
+    Event ex(kExWithFlag, flags);
+    CHECK_FAILS(aclrtResetEvent(ex, stream), ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "ExWithFlag");
+  }
+}
+
+TEST(waitsBeforeARecordByFlag) {
+  device::use();
+  device::Stream stream;
+  for (const Kind kind : {kWithFlag, kExWithFlag}) {
+    for (const uint32_t flags : {ACL_EVENT_TIME_LINE, ACL_EVENT_CAPTURE_STREAM_PROGRESS}) {
+      Event unsynced(kind, flags);
+      CHECK_FAILS(aclrtStreamWaitEvent(stream, unsynced), ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                  "ACL_EVENT_SYNC");
+    }
+  }
+  // After a reset it is as before any record.
+  Event flagged(kWithFlag);
+  CHECK_OK(aclrtRecordEvent(flagged, stream));
+  CHECK_OK(aclrtResetEvent(flagged, stream));
+  CHECK_EQ(recordedStatus(flagged), ACL_EVENT_RECORDED_STATUS_NOT_READY);
+  device::Stream other;
+  CHECK_OK(aclrtStreamWaitEvent(other, flagged));
+  CHECK_EQ(waitStatus(flagged), ACL_EVENT_WAIT_STATUS_NOT_READY);
+  CHECK(isBusy(other));
+  CHECK_OK(aclrtRecordEvent(flagged, stream));
+  other.synchronize();
+  CHECK_EQ(waitStatus(flagged), ACL_EVENT_WAIT_STATUS_COMPLETE);
+}
+
+TEST(queriesByKind) {
+  device::use();
+  device::Stream stream;
+  device::Gate gate;
+  for (const Kind kind : {kDefault, kWithFlag}) {
+    Event event(kind);
+    aclrtEventStatus status = ACL_EVENT_STATUS_RESERVED;
+    CHECK_OK(aclrtQueryEvent(event, &status));
+    CHECK_EQ(status, ACL_EVENT_STATUS_NOT_READY);
+    CHECK_EQ(waitStatus(event), ACL_EVENT_WAIT_STATUS_COMPLETE);
+  }
+  gate.hold(stream);
+  std::vector<std::unique_ptr<Event>> events;
+  for (const Kind kind : {kDefault, kWithFlag, kExWithFlag}) {
+    events.push_back(std::make_unique<Event>(kind));
+    CHECK_OK(aclrtRecordEvent(*events.back(), stream));
+    CHECK_EQ(recordedStatus(*events.back()), ACL_EVENT_RECORDED_STATUS_NOT_READY);
+    CHECK_FAILS(aclrtSynchronizeEventWithTimeout(*events.back(), 5),
+                ACL_ERROR_RT_EVENT_SYNC_TIMEOUT, "5 ms");
+  }
+  gate.open();
+  stream.synchronize();
+  for (const auto& event : events) {
+    CHECK_EQ(recordedStatus(*event), ACL_EVENT_RECORDED_STATUS_COMPLETE);
+    CHECK_OK(aclrtSynchronizeEvent(*event));
+  }
+  aclrtEvent ex = *events.back();
+  CHECK_FAILS(aclrtQueryEvent(ex, nullptr), ACL_ERROR_INVALID_PARAM, "status is NULL");
+  CHECK_FAILS(aclrtQueryEventStatus(ex, nullptr), ACL_ERROR_INVALID_PARAM, "status is NULL");
+  CHECK_FAILS(aclrtQueryEventWaitStatus(ex, nullptr), ACL_ERROR_INVALID_PARAM, "status is NULL");
+  for (const int32_t timeout : {0, -2}) {
+    CHECK_FAILS(aclrtSynchronizeEventWithTimeout(ex, timeout), ACL_ERROR_RT_PARAM_INVALID,
+                "timeout");
+  }
+}
+
+TEST(eventsEndWithTheirContext) {
+  device::use();
+  aclrtContext before = nullptr;
+  aclrtContext context = nullptr;
+  aclrtEvent event = nullptr;
+  CHECK_OK(aclrtGetCurrentContext(&before));
+  CHECK_OK(aclrtCreateContext(&context, 0));
+  CHECK_OK(aclrtCreateEventExWithFlag(&event, ACL_EVENT_SYNC | ACL_EVENT_TIME_LINE));
+  CHECK_OK(aclrtRecordEvent(event, nullptr));
+  CHECK_OK(aclrtDestroyContext(context));
+  CHECK_OK(aclrtSetCurrentContext(before));
+  const char* words = "was destroyed";
+  uint64_t time = 0;
+  float ms = 0;
+  aclrtEventRecordedStatus status = ACL_EVENT_RECORDED_STATUS_NOT_READY;
+  CHECK_FAILS(aclrtRecordEvent(event, nullptr), ACL_ERROR_RT_INVALID_HANDLE, words);
+  CHECK_FAILS(aclrtStreamWaitEvent(nullptr, event), ACL_ERROR_RT_INVALID_HANDLE, words);
+  CHECK_FAILS(aclrtSynchronizeEvent(event), ACL_ERROR_RT_INVALID_HANDLE, words);
+  CHECK_FAILS(aclrtQueryEventStatus(event, &status), ACL_ERROR_RT_INVALID_HANDLE, words);
+  CHECK_FAILS(aclrtEventGetTimestamp(event, &time), ACL_ERROR_RT_INVALID_HANDLE, words);
+  CHECK_FAILS(aclrtEventElapsedTime(&ms, event, event), ACL_ERROR_RT_INVALID_HANDLE, words);
+  CHECK_OK(aclrtDestroyEvent(event));
 }
 
 TEST(waitsOrderStreams) {

@@ -80,7 +80,9 @@ TEST(tasksMayCompleteLaterAndElsewhere) {
     order.push_back(2);
     return ACL_SUCCESS;
   });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!started) {
+    CHECK(std::chrono::steady_clock::now() < deadline);
     std::this_thread::yield();
   }
   aclrtStreamStatus status = ACL_STREAM_STATUS_COMPLETE;
@@ -143,6 +145,150 @@ TEST(handlesAndArguments) {
   CHECK_FAILS(aclrtSynchronizeStream(&id), ACL_ERROR_RT_INVALID_HANDLE, "not a live stream");
 }
 
+TEST(configuredStreams) {
+  device::use();
+  aclrtStreamConfigHandle* handle = aclrtCreateStreamConfigHandle();
+  CHECK(handle != nullptr);
+  CHECK(handle->workptr == nullptr && handle->workSize == 0 && handle->flag == 0);
+  uint32_t priority = 3;
+  size_t flag = ACL_STREAM_FAST_LAUNCH | ACL_STREAM_HUGE;
+  device::Buffer<char> memory(4096);
+  void* work = memory.address();
+  size_t workSize = 4096;
+  const auto attribute = [](int value) { return static_cast<aclrtStreamConfigAttr>(value); };
+  CHECK_OK(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_PRIORITY, &priority, sizeof(priority)));
+  CHECK_OK(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_FLAG, &flag, sizeof(flag)));
+  CHECK_OK(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_WORK_ADDR_PTR, &work, sizeof(work)));
+  CHECK_OK(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_WORK_SIZE, &workSize, sizeof(workSize)));
+  CHECK_EQ(handle->priority, 3U);
+  CHECK_EQ(handle->workptr, work);
+  CHECK_FAILS(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_PRIORITY, &priority, 8),
+              ACL_ERROR_INVALID_PARAM, "valueSize 8");
+  CHECK_FAILS(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_PRIORITY, nullptr, 4),
+              ACL_ERROR_INVALID_PARAM, "attrValue is NULL");
+  CHECK_FAILS(aclrtSetStreamConfigOpt(handle, attribute(4), &priority, 4), ACL_ERROR_INVALID_PARAM,
+              "attribute 4");
+  CHECK_FAILS(aclrtSetStreamConfigOpt(nullptr, ACL_RT_STREAM_PRIORITY, &priority, 4),
+              ACL_ERROR_INVALID_PARAM, "handle is NULL");
+  aclrtStream stream = nullptr;
+  CHECK_OK(aclrtCreateStreamV2(&stream, handle));
+  uint32_t found = 99;
+  CHECK_OK(aclrtStreamGetPriority(stream, &found));
+  CHECK_EQ(found, 3U);
+  CHECK_OK(aclrtStreamGetFlags(stream, &found));
+  CHECK_EQ(found, ACL_STREAM_FAST_LAUNCH | ACL_STREAM_HUGE);
+  CHECK_OK(aclrtDestroyStream(stream));
+  workSize = 8192;
+  CHECK_OK(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_WORK_SIZE, &workSize, sizeof(workSize)));
+  CHECK_FAILS(aclrtCreateStreamV2(&stream, handle), ACL_ERROR_RT_PARAM_INVALID, "8192 bytes");
+  CHECK_OK(aclrtDestroyStreamConfigHandle(handle));
+  CHECK_FAILS(aclrtDestroyStreamConfigHandle(handle), ACL_ERROR_RT_INVALID_HANDLE, "live handle");
+  CHECK_FAILS(aclrtCreateStreamV2(&stream, handle), ACL_ERROR_RT_INVALID_HANDLE, "live handle");
+  CHECK_FAILS(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_PRIORITY, &priority, 4),
+              ACL_ERROR_RT_INVALID_HANDLE, "live handle");
+  aclrtStreamConfigHandle own{};
+  CHECK_FAILS(aclrtCreateStreamV2(&stream, &own), ACL_ERROR_RT_INVALID_HANDLE, "live handle");
+  CHECK_FAILS(aclrtCreateStreamV2(&stream, nullptr), ACL_ERROR_INVALID_PARAM, "handle is NULL");
+}
+
+TEST(settingsOfAStream) {
+  device::use();
+  int32_t least = 0;
+  int32_t greatest = -1;
+  CHECK_OK(aclrtDeviceGetStreamPriorityRange(&least, &greatest));
+  CHECK_EQ(least, 7);
+  CHECK_EQ(greatest, 0);
+  aclrtStream stream = nullptr;
+  uint32_t value = 99;
+  // The nearest priority there is; bits that mean nothing are none.
+  CHECK_OK(aclrtCreateStreamWithConfig(&stream, 100, ACL_STREAM_FAST_SYNC | 0x8000));
+  CHECK_OK(aclrtStreamGetPriority(stream, &value));
+  CHECK_EQ(value, 7U);
+  CHECK_OK(aclrtStreamGetFlags(stream, &value));
+  CHECK_EQ(value, ACL_STREAM_FAST_SYNC);
+  CHECK_OK(aclrtGetStreamOverflowSwitch(stream, &value));
+  CHECK_EQ(value, 0U);
+  CHECK_OK(aclrtSetStreamOverflowSwitch(stream, 1));
+  CHECK_OK(aclrtGetStreamOverflowSwitch(stream, &value));
+  CHECK_EQ(value, 1U);
+  CHECK_FAILS(aclrtSetStreamOverflowSwitch(stream, 2), ACL_ERROR_INVALID_PARAM, "flag 2");
+  CHECK_OK(aclrtStreamGetPriority(nullptr, &value));
+  CHECK_EQ(value, 0U);
+  CHECK_FAILS(aclrtStreamGetFlags(stream, nullptr), ACL_ERROR_INVALID_PARAM, "flags is NULL");
+  CHECK_OK(aclrtDestroyStream(stream));
+  CHECK_FAILS(aclrtStreamGetFlags(stream, &value), ACL_ERROR_RT_INVALID_HANDLE, "live stream");
+}
+
+TEST(aDeviceHasSoManyStreams) {
+  device::use(1);
+  uint32_t left = 0;
+  CHECK_OK(aclrtGetStreamAvailableNum(&left));
+  CHECK(left > 1000 && left < 1984);  // the default stream is one
+  std::vector<aclrtStream> all(left);
+  for (aclrtStream& stream : all) {
+    CHECK_OK(aclrtCreateStream(&stream));
+  }
+  CHECK_OK(aclrtGetStreamAvailableNum(&left));
+  CHECK_EQ(left, 0U);
+  aclrtStream more = nullptr;
+  aclrtContext context = nullptr;
+  CHECK_FAILS(aclrtCreateStream(&more), ACL_ERROR_RT_NO_STREAM_RESOURCE, "1984");
+  CHECK_FAILS(aclrtCreateContext(&context, 1), ACL_ERROR_RT_NO_STREAM_RESOURCE, "1984");
+  device::use(0);
+  CHECK_OK(aclrtCreateStream(&more));  // another device has its own
+  CHECK_OK(aclrtDestroyStream(more));
+  device::use(1);
+  for (const aclrtStream stream : all) {
+    CHECK_OK(aclrtDestroyStream(stream));
+  }
+  CHECK_OK(aclrtGetStreamAvailableNum(&left));
+  CHECK_EQ(static_cast<size_t>(left), all.size());
+  // A context takes one, and gives it back with its streams.
+  CHECK_OK(aclrtCreateContext(&context, 1));
+  CHECK_OK(aclrtCreateStream(&more));
+  CHECK_OK(aclrtGetStreamAvailableNum(&left));
+  CHECK_EQ(static_cast<size_t>(left), all.size() - 2);
+  CHECK_OK(aclrtDestroyContext(context));
+  device::use(1);
+  CHECK_OK(aclrtGetStreamAvailableNum(&left));
+  CHECK_EQ(static_cast<size_t>(left), all.size());
+  CHECK_FAILS(aclrtGetStreamAvailableNum(nullptr), ACL_ERROR_INVALID_PARAM, "NULL");
+}
+
+TEST(defaultStreams) {
+  device::use();
+  aclrtStream stream = nullptr;
+  int32_t byName = -1;
+  int32_t byNull = -2;
+  CHECK_OK(aclrtCtxGetCurrentDefaultStream(&stream));
+  CHECK_OK(aclrtStreamGetId(stream, &byName));
+  CHECK_OK(aclrtStreamGetId(nullptr, &byNull));
+  CHECK_EQ(byName, byNull);
+  CHECK_FAILS(aclrtDestroyStream(stream), ACL_ERROR_RT_PARAM_INVALID, "default stream");
+  CHECK_FAILS(aclrtDestroyStreamForce(stream), ACL_ERROR_RT_PARAM_INVALID, "default stream");
+  CHECK_FAILS(aclrtStreamAbort(stream), ACL_ERROR_RT_PARAM_INVALID, "default stream");
+  CHECK_FAILS(aclrtCtxGetCurrentDefaultStream(nullptr), ACL_ERROR_INVALID_PARAM, "NULL");
+  device::use(1);
+  CHECK_FAILS(aclrtSynchronizeStream(stream), ACL_ERROR_RT_STREAM_CONTEXT, "another context");
+  device::use(0);
+}
+
+TEST(forceEndsAWaitingStreamAtOnce) {
+  device::use();
+  aclrtStream stream = nullptr;
+  aclrtEvent never = nullptr;
+  CHECK_OK(aclrtCreateEventWithFlag(&never, ACL_EVENT_SYNC));
+  CHECK_OK(aclrtCreateStream(&stream));
+  CHECK_OK(aclrtStreamWaitEvent(stream, never));
+  CHECK_FAILS(aclrtSynchronizeStreamWithTimeout(stream, 20), ACL_ERROR_RT_STREAM_SYNC_TIMEOUT, "");
+  CHECK_OK(aclrtDestroyStreamForce(stream));
+  CHECK_FAILS(aclrtDestroyStreamForce(stream), ACL_ERROR_RT_INVALID_HANDLE, "live stream");
+  aclrtEventWaitStatus status = ACL_EVENT_WAIT_STATUS_RESERVED;
+  CHECK_OK(aclrtQueryEventWaitStatus(never, &status));
+  CHECK_EQ(status, ACL_EVENT_WAIT_STATUS_COMPLETE);
+  CHECK_OK(aclrtDestroyEvent(never));
+}
+
 TEST(destroyWaitsAndForceDoesNot) {
   device::use();
   std::atomic<int> ran{0};
@@ -179,7 +325,7 @@ TEST(deviceSynchronisationCoversAllStreams) {
       return ACL_SUCCESS;
     });
   }
-  CHECK_OK(aclrtSynchronizeDevice());
+  CHECK_OK(aclrtSynchronizeDeviceWithTimeout(device::kPatience));
   CHECK_EQ(ran.load(), 10);
 }
 

@@ -95,7 +95,7 @@ ACL_FUNC_VISIBILITY CANN_AFTER_8_1 aclError aclrtStreamGetFlags(aclrtStream stre
                                                                 uint32_t *flags);
 ACL_FUNC_VISIBILITY CANN_AFTER_8_1 aclError aclrtGetStreamAvailableNum(uint32_t *streamCount);
 
-// ---- callbacks (they must not call the runtime) ----
+// ---- callbacks (they must not call the runtime, nor let an exception out) ----
 
 // The stream comes to the callback, which then runs in the thread that was subscribed to the stream,
 // inside its call of aclrtProcessReport.

@@ -258,15 +258,9 @@ aclError processCallback(const char* function, int32_t timeout) {
     report = std::move(inbox->reports.front());
     inbox->reports.pop_front();
   }
-  try {
+  {
     const InsideCallback inside;
     report.callback(report.userData);
-  } catch (const std::exception& e) {
-    if (report.done) {
-      const SeparateFailures separate;
-      report.done(fail(ACL_ERROR_FAILURE, "the callback threw: %s", e.what()));
-    }
-    return fail(ACL_ERROR_FAILURE, "%s: the callback threw: %s", function, e.what());
   }
   if (report.done) {
     report.done(ACL_SUCCESS);

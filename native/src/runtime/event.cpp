@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "api.hpp"
+#include "context.hpp"
+
 namespace cann4j {
 
 void Capture::complete(aclError code) {
@@ -63,6 +66,28 @@ Handles<Event>& events() {
   constexpr unsigned kEventKind = 0x30;
   static Handles<Event>& instance = *new Handles<Event>(kEventKind);
   return instance;
+}
+
+aclError resolveEvent(const char* function, aclrtEvent handle, std::shared_ptr<Event>* event) {
+  if (handle == nullptr) {
+    return nullArgument(function, "event");
+  }
+  *event = events().find(handle);
+  if (*event == nullptr) {
+    return fail(ACL_ERROR_RT_INVALID_HANDLE, "%s: %p is not a live event", function, handle);
+  }
+  return contexts().find((*event)->context) != nullptr
+             ? ACL_SUCCESS
+             : fail(ACL_ERROR_RT_INVALID_HANDLE,
+                    "%s: the context of event %p, on device %d, was destroyed", function, handle,
+                    (*event)->device);
+}
+
+aclError refuseEx(const char* function, const Event& event) {
+  return event.kind == EventKind::kExWithFlag
+             ? fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                    "%s: not for events made by aclrtCreateEventExWithFlag", function)
+             : ACL_SUCCESS;
 }
 
 }  // namespace cann4j

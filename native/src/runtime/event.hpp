@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "acl/acl_base.h"
+#include "acl/acl_rt.h"
 #include "handles.hpp"
 
 namespace cann4j {
@@ -55,5 +55,11 @@ struct Event {
 };
 
 Handles<Event>& events();
+
+// The live event behind a handle, whose context must live too.
+aclError resolveEvent(const char* function, aclrtEvent handle, std::shared_ptr<Event>* event);
+
+// For calls that are not for events of aclrtCreateEventExWithFlag.
+aclError refuseEx(const char* function, const Event& event);
 
 }  // namespace cann4j

@@ -87,34 +87,6 @@ class Reader {
     }
   }
 
-  // Which of `count` devices the process may use, as CANN reads the list: numbers that ascend,
-  // up to the first thing that is something else.
-  std::vector<int> visibleDevices(int count) {
-    std::vector<int> visible;
-    const char* text = std::getenv("ASCEND_RT_VISIBLE_DEVICES");
-    if (text == nullptr || *text == '\0') {
-      for (int device = 0; device < count; ++device) {
-        visible.push_back(device);
-      }
-      return visible;
-    }
-    for (;;) {
-      char* end = nullptr;
-      const bool isNumber = *text >= '0' && *text <= '9';
-      const unsigned long long device = isNumber ? std::strtoull(text, &end, 10) : 0;
-      const bool isWhole = isNumber && (*end == ',' || *end == '\0' || *end == ' ');
-      if (!isWhole || device >= static_cast<unsigned long long>(count) ||
-          (!visible.empty() && static_cast<int>(device) <= visible.back())) {
-        return visible;
-      }
-      visible.push_back(static_cast<int>(device));
-      if (*end != ',') {
-        return visible;
-      }
-      text = end + 1;
-    }
-  }
-
   bool version() {
     if (chosenVersion() == Version::kUnknown) {
       refuse("CANN4J_CPU_VERSION", chosenVersionText(), "8.1 or newest");
@@ -137,8 +109,9 @@ Options readOptions() {
   Options options;
   Reader reader(options);
   const unsigned processors = std::thread::hardware_concurrency();
-  options.physicalDevices = reader.visibleDevices(
-      static_cast<int>(reader.number("CANN4J_CPU_DEVICES", 8, 1, kMaxDevices)));
+  options.physicalDevices =
+      visibleDevices(std::getenv("ASCEND_RT_VISIBLE_DEVICES"),
+                     static_cast<int>(reader.number("CANN4J_CPU_DEVICES", 8, 1, kMaxDevices)));
   options.devices = static_cast<int>(options.physicalDevices.size());
   options.threads = static_cast<int>(
       reader.number("CANN4J_CPU_THREADS", processors == 0 ? 1 : processors, 1, kMaxThreads));
@@ -152,6 +125,31 @@ Options readOptions() {
 }
 
 }  // namespace
+
+std::vector<int> visibleDevices(const char* text, int count) {
+  std::vector<int> visible;
+  if (text == nullptr || *text == '\0') {
+    for (int device = 0; device < count; ++device) {
+      visible.push_back(device);
+    }
+    return visible;
+  }
+  for (;;) {
+    char* end = nullptr;
+    const bool isNumber = *text >= '0' && *text <= '9';
+    const unsigned long long device = isNumber ? std::strtoull(text, &end, 10) : 0;
+    const bool isWhole = isNumber && (*end == ',' || *end == '\0' || *end == ' ');
+    if (!isWhole || device >= static_cast<unsigned long long>(count) ||
+        (!visible.empty() && static_cast<int>(device) <= visible.back())) {
+      return visible;
+    }
+    visible.push_back(static_cast<int>(device));
+    if (*end != ',') {
+      return visible;
+    }
+    text = end + 1;
+  }
+}
 
 const Options& options() {
   static const Options& instance = *new Options(readOptions());

@@ -27,6 +27,10 @@ struct Options {
 
 const Options& options();
 
+// Which of `count` devices a process may use, as CANN reads ASCEND_RT_VISIBLE_DEVICES: numbers that
+// ascend, up to the first thing that is something else. NULL or empty: all.
+std::vector<int> visibleDevices(const char* text, int count);
+
 // ACL_ERROR_INVALID_PARAM, with words, if an environment variable has a value that makes no sense.
 aclError checkOptions();
 

@@ -62,11 +62,6 @@ std::string FailureMode::words() const {
   return words_;
 }
 
-Timeouts& timeouts() {
-  static Timeouts& instance = *new Timeouts;
-  return instance;
-}
-
 // One task under way. Whoever comes second of "the task function returned" and "done was called"
 // carries the stream on; so a stream of quick tasks loops on one thread instead of hopping.
 struct Stream::Step {
