@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "aclnnop/aclnn_add.h"
@@ -93,6 +94,20 @@ TEST(streams) {
     CHECK_OK(aclrtCreateStream(&stream));
     CHECK_OK(aclrtMemsetAsync(buffer.address(), 64, 0, 64, stream));
     CHECK_OK(aclrtSynchronizeStream(stream));
+    CHECK_OK(aclrtDestroyStream(stream));
+  });
+}
+
+TEST(configuredStreams) {
+  device::use();
+  flat(kMany, [] {
+    aclrtStreamConfigHandle* handle = aclrtCreateStreamConfigHandle();
+    CHECK(handle != nullptr);
+    const uint32_t priority = 1;
+    CHECK_OK(aclrtSetStreamConfigOpt(handle, ACL_RT_STREAM_PRIORITY, &priority, sizeof(priority)));
+    aclrtStream stream = nullptr;
+    CHECK_OK(aclrtCreateStreamV2(&stream, handle));
+    CHECK_OK(aclrtDestroyStreamConfigHandle(handle));
     CHECK_OK(aclrtDestroyStream(stream));
   });
 }
@@ -253,6 +268,29 @@ TEST(refusedCalls) {
     CHECK(aclrtFree(&size) != 0); // its words are left for nobody
   });
   aclGetRecentErrMsg();
+}
+
+void onStream(void* count) { ++*static_cast<int*>(count); }
+
+TEST(callbacks) {
+  device::use();
+  int count = 0;
+  flat(kMany, [&] {
+    CHECK_OK(aclrtLaunchHostFunc(nullptr, onStream, &count));
+    CHECK_OK(aclrtSynchronizeStream(nullptr));
+  });
+  CHECK_EQ(count, kMany);
+}
+
+TEST(registeredHostMemory) {
+  device::use();
+  constexpr size_t kBytes = 1 << 16;
+  const std::unique_ptr<void, decltype(&std::free)> host(std::aligned_alloc(4096, kBytes), std::free);
+  flat(kMany, [&] {
+    void* mapped = nullptr;
+    CHECK_OK(aclrtHostRegister(host.get(), kBytes, ACL_HOST_REGISTER_MAPPED, &mapped));
+    CHECK_OK(aclrtHostUnregister(host.get()));
+  });
 }
 
 TEST(communicators) {
