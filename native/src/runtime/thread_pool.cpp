@@ -8,7 +8,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -72,7 +71,7 @@ ThreadPool::ThreadPool(int threads) {
   for (; threads_ < threads; ++threads_) {
     try {
       std::thread([this] { work(); }).detach();
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
       if (threads_ == 0) {
         throw;
       }
