@@ -4,9 +4,41 @@
 #include "aclnnop/aclnn_flash_attention_score_grad.h"
 #include "device_array.hpp"
 
+// CANN 8.1 does not have it; where the library does, it is tried.
+extern "C" {
+aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* key, const aclTensor* value, const aclTensor* realShift,
+    const aclTensor* dropMask, const aclTensor* paddingMask, const aclTensor* attenMask,
+    const aclIntArray* prefix, const aclIntArray* actualSeqQLen, const aclIntArray* actualSeqKvLen,
+    double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum,
+    char* inputLayout, int64_t innerPrecise, int64_t sparseMode, char* softmaxOutLayout,
+    const aclTensor* softmaxMaxOut, const aclTensor* softmaxSumOut, const aclTensor* softmaxOutOut,
+    const aclTensor* attentionOutOut, uint64_t* workspaceSize, aclOpExecutor** executor)
+    __attribute__((weak));
+aclnnStatus aclnnFlashAttentionVarLenScoreV4(void* workspace, uint64_t workspaceSize,
+                                             aclOpExecutor* executor, aclrtStream stream)
+    __attribute__((weak));
+}
+
 namespace {
 
 const attention_shape kShape = {4, 2, 64, 0.125};
+
+// Statistics by [token][head] instead of blocks by [head][token of the sequence].
+std::vector<double> tokenOrder(const std::vector<double>& blocks, const Packing& packing) {
+  std::vector<double> ordered;
+  int64_t row = 0;
+  for (int64_t length : packing.lengths) {
+    for (int64_t i = 0; i < length; ++i) {
+      for (int64_t n = 0; n < kShape.heads; ++n) {
+        const auto from = blocks.begin() + (row * kShape.heads + n * length + i) * 8;
+        ordered.insert(ordered.end(), from, from + 8);
+      }
+    }
+    row += length;
+  }
+  return ordered;
+}
 
 void attention(aclDataType type, int64_t mode, const aclTensor* mask, const Packing& q_rows,
                const Packing& kv_rows, aclrtStream stream) {
@@ -37,6 +69,15 @@ void attention(aclDataType type, int64_t mode, const aclTensor* mask, const Pack
   const HostAttention expected(kShape, mode, q_rows, kv_rows, q, k, v, dy);
   max.check("softmaxMax", expected.max);
   sum.check("softmaxSum", expected.sum);
+  if (aclnnFlashAttentionVarLenScoreV4 != nullptr) {
+    char order[] = "same_as_input";
+    const DeviceArray same_max(ACL_FLOAT, statistics), same_sum(ACL_FLOAT, statistics);
+    RUN(aclnnFlashAttentionVarLenScoreV4, stream, query, key, value, nullptr, nullptr, nullptr, mask,
+        nullptr, q_ends, kv_ends, kShape.scale, 1.0, 65536, 65536, kShape.heads, layout, 0, sparse,
+        order, same_max, same_sum, unused, out);
+    same_max.check("softmaxMax of V4", tokenOrder(expected.max, q_rows));
+    same_sum.check("softmaxSum of V4", tokenOrder(expected.sum, q_rows));
+  }
   std::printf("%s %2zu sequences, mode %2d: errors out %.1e dq %.1e dk %.1e dv %.1e\n",
               type_name(type), q_rows.lengths.size(), static_cast<int>(mode),
               out.check("attentionOut", expected.out), dq.check("dq", expected.dq),
