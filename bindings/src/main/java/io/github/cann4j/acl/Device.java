@@ -7,6 +7,7 @@ import io.github.cann4j.internal.runtime.Scratch;
 import io.github.cann4j.internal.runtime.Threads;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -183,6 +184,36 @@ public final class Device {
   public void synchronize() {
     makeCurrent();
     check(cann_h.aclrtSynchronizeDevice(), "aclrtSynchronizeDevice");
+  }
+
+  /**
+   * Waits for all work of the device for a limited time ({@code
+   * aclrtSynchronizeDeviceWithTimeout}).
+   *
+   * @param timeout at least a millisecond, at most {@code Integer.MAX_VALUE} of them
+   * @throws AclException {@code ACL_ERROR_RT_STREAM_SYNC_TIMEOUT} when the time is over; also for a
+   *     failure of earlier asynchronous work
+   */
+  public void synchronize(Duration timeout) {
+    int millis = Stream.millis(timeout);
+    makeCurrent();
+    check(cann_h.aclrtSynchronizeDeviceWithTimeout(millis), "aclrtSynchronizeDeviceWithTimeout");
+  }
+
+  /**
+   * Chooses whether operators of this device give the same bits each time, at the price of speed
+   * ({@code ACL_OPT_DETERMINISTIC} of the process and of the device's context, because toolkits
+   * differ in which they read). It has an effect on operators that are called later; for
+   * collectives see {@code CommunicatorOptions}. The CPU toolkit is deterministic in any case.
+   *
+   * @param deterministic true for the same bits each time
+   */
+  public void setDeterministic(boolean deterministic) {
+    makeCurrent();
+    int option = cann_h.ACL_OPT_DETERMINISTIC();
+    long value = deterministic ? 1 : 0;
+    check(cann_h.aclrtSetSysParamOpt(option, value), "aclrtSetSysParamOpt");
+    check(cann_h.aclrtCtxSetSysParamOpt(option, value), "aclrtCtxSetSysParamOpt");
   }
 
   /**

@@ -17,6 +17,8 @@ import java.util.Objects;
 public final class DeviceBuffer implements AutoCloseable {
   // Heap segments are copied through native memory of this size.
   private static final long STAGE_BYTES = 4L << 20;
+  private static final long MAX_WIDTH = 5_000_000;
+  private static final long MAX_HEIGHT = 5_242_880;
 
   private final Device device;
   private final MemorySegment address;
@@ -227,6 +229,106 @@ public final class DeviceBuffer implements AutoCloseable {
               .formatted(bytes, sourceOffset, offset));
     }
     copyAsync(to, from, bytes, cann_h.ACL_MEMCPY_DEVICE_TO_DEVICE(), stream);
+  }
+
+  /**
+   * Submits a copy of rows from pinned host memory ({@code aclrtMemcpy2dAsync}). The source must
+   * stay unchanged and open until the stream has passed.
+   *
+   * @param offset where the first row goes in this buffer
+   * @param pitch from row to row in this buffer, at least {@code width}
+   * @param source pinned memory
+   * @param sourceOffset where the first row is in the source
+   * @param sourcePitch from row to row in the source, at least {@code width}
+   * @param width bytes of a row, up to 5,000,000
+   * @param height rows, up to 5,242,880; 0 submits nothing
+   * @param stream a stream of this device
+   */
+  public void copyFromAsync(
+      long offset,
+      long pitch,
+      PinnedBuffer source,
+      long sourceOffset,
+      long sourcePitch,
+      long width,
+      long height,
+      Stream stream) {
+    requireRange(offset, rowsSize(pitch, width, height));
+    source.requireRange(sourceOffset, rowsSize(sourcePitch, width, height));
+    copyRowsAsync(
+        at(segment(), offset),
+        pitch,
+        at(source.pointer(), sourceOffset),
+        sourcePitch,
+        width,
+        height,
+        cann_h.ACL_MEMCPY_HOST_TO_DEVICE(),
+        stream);
+  }
+
+  /**
+   * Submits a copy of rows to pinned host memory ({@code aclrtMemcpy2dAsync}). The target is filled
+   * once the stream has passed, and must stay open until then.
+   *
+   * @param offset where the first row is in this buffer
+   * @param pitch from row to row in this buffer, at least {@code width}
+   * @param target pinned memory
+   * @param targetOffset where the first row goes in the target
+   * @param targetPitch from row to row in the target, at least {@code width}
+   * @param width bytes of a row, up to 5,000,000
+   * @param height rows, up to 5,242,880; 0 submits nothing
+   * @param stream a stream of this device
+   */
+  public void copyToAsync(
+      long offset,
+      long pitch,
+      PinnedBuffer target,
+      long targetOffset,
+      long targetPitch,
+      long width,
+      long height,
+      Stream stream) {
+    requireRange(offset, rowsSize(pitch, width, height));
+    target.requireRange(targetOffset, rowsSize(targetPitch, width, height));
+    copyRowsAsync(
+        at(target.pointer(), targetOffset),
+        targetPitch,
+        at(segment(), offset),
+        pitch,
+        width,
+        height,
+        cann_h.ACL_MEMCPY_DEVICE_TO_HOST(),
+        stream);
+  }
+
+  private static long rowsSize(long pitch, long width, long height) {
+    if (width < 0 || width > MAX_WIDTH || height < 0 || height > MAX_HEIGHT || pitch < width) {
+      throw new IllegalArgumentException(
+          "rows have up to %d bytes, are up to %d, and do not overlap: width %d, height %d, pitch %d"
+              .formatted(MAX_WIDTH, MAX_HEIGHT, width, height, pitch));
+    }
+    return height == 0 ? 0 : Math.addExact(Math.multiplyExact(height - 1, pitch), width);
+  }
+
+  private void copyRowsAsync(
+      MemorySegment target,
+      long targetPitch,
+      MemorySegment source,
+      long sourcePitch,
+      long width,
+      long height,
+      int kind,
+      Stream stream) {
+    device.require(stream.device(), "the stream");
+    MemorySegment queue = stream.handle();
+    if (width == 0 || height == 0) {
+      return;
+    }
+    device.makeCurrent();
+    device.check(
+        cann_h.aclrtMemcpy2dAsync(
+            target, targetPitch, source, sourcePitch, width, height, kind, queue),
+        "aclrtMemcpy2dAsync");
   }
 
   private void copyAsync(

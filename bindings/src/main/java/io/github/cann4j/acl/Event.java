@@ -5,6 +5,7 @@ import io.github.cann4j.internal.ffi.cann_h;
 import io.github.cann4j.internal.runtime.Scratch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 
 /**
  * A point in a stream's work ({@code aclrtEvent}), set by {@link Stream#record}. Platform threads
@@ -59,6 +60,20 @@ public final class Event implements AutoCloseable {
     MemorySegment event = handle();
     device.makeCurrent();
     device.check(cann_h.aclrtSynchronizeEvent(event), "aclrtSynchronizeEvent");
+  }
+
+  /**
+   * Waits for the event for a limited time ({@code aclrtSynchronizeEventWithTimeout}).
+   *
+   * @param timeout at least a millisecond, at most {@code Integer.MAX_VALUE} of them
+   * @throws AclException {@code ACL_ERROR_RT_EVENT_SYNC_TIMEOUT} when the time is over
+   */
+  public void synchronize(Duration timeout) {
+    int millis = Stream.millis(timeout);
+    MemorySegment event = handle();
+    device.makeCurrent();
+    device.check(
+        cann_h.aclrtSynchronizeEventWithTimeout(event, millis), "aclrtSynchronizeEventWithTimeout");
   }
 
   /**

@@ -92,7 +92,7 @@ public final class Stream implements AutoCloseable {
         "aclrtSynchronizeStreamWithTimeout");
   }
 
-  private static int millis(Duration timeout) {
+  static int millis(Duration timeout) {
     if (timeout.isNegative()
         || timeout.compareTo(Duration.ofMillis(1)) < 0
         || timeout.compareTo(Duration.ofMillis(Integer.MAX_VALUE)) > 0) {
@@ -141,6 +141,47 @@ public final class Stream implements AutoCloseable {
     MemorySegment awaited = event.handle();
     device.makeCurrent();
     device.check(cann_h.aclrtStreamWaitEvent(stream, awaited), "aclrtStreamWaitEvent");
+  }
+
+  /**
+   * Runs host code when the stream gets there ({@code aclrtLaunchHostFunc}); later work of the
+   * stream waits for it. It runs on a thread of the toolkit and must not use the toolkit itself,
+   * nor wait for anything that does. What it throws goes to its thread's handler of uncaught
+   * exceptions.
+   *
+   * @param task what to run
+   * @throws UnsupportedOperationException if the toolkit is too old; record an event and wait for
+   *     it
+   */
+  public void launchHostFunc(Runnable task) {
+    Objects.requireNonNull(task, "task");
+    MemorySegment stream = handle();
+    device.makeCurrent();
+    HostTasks.launch(device, stream, task);
+  }
+
+  /**
+   * Makes the first failure stop all streams of the device's context: they drop what is pending and
+   * accept no more work ({@code aclrtSetStreamFailureMode} with {@code ACL_STOP_ON_FAILURE}). By
+   * default work after a failure goes on. It cannot be taken back.
+   */
+  public void stopOnFailure() {
+    MemorySegment stream = handle();
+    device.makeCurrent();
+    device.check(
+        cann_h.aclrtSetStreamFailureMode(stream, cann_h.ACL_STOP_ON_FAILURE()),
+        "aclrtSetStreamFailureMode");
+  }
+
+  /**
+   * Drops the work that is pending ({@code aclrtStreamAbort}). If there was any, the next
+   * synchronizing call of the stream or device throws {@code ACL_ERROR_RT_STREAM_ABORT}, once;
+   * after that the stream can be used again.
+   */
+  public void abort() {
+    MemorySegment stream = handle();
+    device.makeCurrent();
+    device.check(cann_h.aclrtStreamAbort(stream), "aclrtStreamAbort");
   }
 
   /** Waits for the submitted work, then destroys the stream ({@code aclrtDestroyStream}). */

@@ -2,7 +2,9 @@
 package io.github.cann4j.acl;
 
 import io.github.cann4j.internal.toolkit.LoadedToolkit;
+import io.github.cann4j.internal.toolkit.OptionalFunctions;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Collectors;
 
 /** A loaded CANN toolkit. Immutable; any thread may use it. */
@@ -63,19 +65,31 @@ public final class Toolkit {
   }
 
   /**
-   * Describes the toolkit in several lines: backend, version, home, devices, libraries, and why it
-   * was chosen.
+   * Returns the C functions that these bindings know and the toolkit does not export. What needs
+   * one of them throws {@link UnsupportedOperationException} with its name; toolkits of CANN 8.1
+   * lack those that came later.
+   *
+   * @return names in alphabetical order
+   */
+  public List<String> missingFunctions() {
+    return OptionalFunctions.missing();
+  }
+
+  /**
+   * Describes the toolkit in several lines: backend, version, home, devices, libraries, functions
+   * that it lacks, and why it was chosen.
    *
    * @return text for people
    */
   public String describe() {
-    return "backend: %s%nversion: %s%nhome: %s%ndevices: %d%nlibraries: %s%nchoice: %s"
+    return "backend: %s%nversion: %s%nhome: %s%ndevices: %d%nlibraries: %s%nlacks: %s%nchoice: %s"
         .formatted(
             backend(),
             version(),
             home(),
             deviceCount(),
             loaded.libraries().stream().map(Path::toString).collect(Collectors.joining(", ")),
+            missingFunctions().isEmpty() ? "nothing" : String.join(", ", missingFunctions()),
             loaded.choice());
   }
 

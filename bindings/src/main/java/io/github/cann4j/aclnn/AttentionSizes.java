@@ -3,7 +3,6 @@ package io.github.cann4j.aclnn;
 
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Tensor;
-import java.util.Arrays;
 
 /**
  * The sizes of one attention call, read from query, key and value after checking that they fit. For
@@ -91,10 +90,7 @@ record AttentionSizes(
   }
 
   static void requireSameType(Tensor query, Tensor other, String name) {
-    if (other.dataType() != query.dataType()) {
-      throw new IllegalArgumentException(
-          "%s is %s, but query is %s".formatted(name, other.dataType(), query.dataType()));
-    }
+    OperandChecks.requireSameType(other, name, query, "query");
   }
 
   private static void requireRank(Layout layout, Tensor tensor, String name) {
@@ -145,12 +141,5 @@ record AttentionSizes(
     return layout == Layout.TND
         ? new long[] {querySteps, queryHeads, 8}
         : new long[] {batch, queryHeads, querySteps, 8};
-  }
-
-  static void requireShape(Tensor tensor, String name, long[] expected) {
-    if (!Arrays.equals(tensor.shape(), expected)) {
-      throw new IllegalArgumentException(
-          "%s must have shape %s, but is %s".formatted(name, Arrays.toString(expected), tensor));
-    }
   }
 }

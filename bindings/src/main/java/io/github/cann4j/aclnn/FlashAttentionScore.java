@@ -6,80 +6,31 @@ import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.ffi.cann_h;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
-import java.util.Objects;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * Flash attention over dense batches (BSH, SBH, BSND, BNSD), {@code aclnnFlashAttentionScore}.
- * Query head n uses key head n / (query heads / key heads).
+ * Flash attention of equally long sequences ({@code aclnnFlashAttentionScore}, {@code
+ * aclnnFlashAttentionScoreV2}). Query head n uses key head n / (query heads / key heads).
+ * Statistics are FLOAT [B, N, Sq, 8].
  *
- * <p>Immutable; a record may be run any number of times, from platform threads. All tensors are on
- * one device, views may be strided, outputs overlap nothing.
- *
- * @param query queries; FLOAT, FLOAT16 or BF16
- * @param key keys; their heads divide the query heads
- * @param value values; head size at most that of the keys
- * @param attenMask mask, 1 = masked out; null for none
- * @param scaleValue factor of the scores
- * @param keepProb 1
- * @param preTokens how far a query sees back, in modes with a window
- * @param nextTokens how far a query sees forward, in modes with a window
- * @param headNum query heads; 0 takes them from the query
- * @param inputLayout BSH, SBH, BSND or BNSD
- * @param innerPrecise 0, 1, or 2 for output 0 in rows that are masked out wholly
- * @param sparseMode how the mask is read
- * @param softmaxMax output: row maxima of the scaled, masked scores; FLOAT, [B, N, Sq, 8], eight
- *     equal values per row
- * @param softmaxSum output: row sums of exp(score − maximum), as the maxima
- * @param attentionOut output, the query's shape with the head size of the values
+ * <p>Immutable; may be run any number of times, from platform threads. All tensors are on one
+ * device, views may be strided, outputs overlap nothing.
  */
-public record FlashAttentionScore(
-    Tensor query,
-    Tensor key,
-    Tensor value,
-    Tensor attenMask,
-    double scaleValue,
-    double keepProb,
-    long preTokens,
-    long nextTokens,
-    long headNum,
-    Layout inputLayout,
-    long innerPrecise,
-    SparseMode sparseMode,
-    Tensor softmaxMax,
-    Tensor softmaxSum,
-    Tensor attentionOut) {
-  private static final String[] REQUIRED = {
-    "query", "key", "value", "softmaxMax", "softmaxSum", "attentionOut"
-  };
-  private static final String[] INPUTS = {"query", "key", "value", "attenMask"};
-  private static final String[] OUTPUTS = {"softmaxMax", "softmaxSum", "attentionOut"};
+public final class FlashAttentionScore {
+  private final AttentionInputs in;
+  private final Tensor attentionOut;
 
-  /** Checks everything; throws as {@link FlashAttentionBuilder} says. */
-  public FlashAttentionScore {
-    AttentionChecks.present(REQUIRED, query, key, value, softmaxMax, softmaxSum, attentionOut);
-    Objects.requireNonNull(inputLayout, "inputLayout");
-    if (inputLayout == Layout.TND) {
-      throw new UnsupportedOperationException(
-          "layout TND needs sequence ends; use FlashAttentionVarLenScore");
-    }
-    AttentionChecks.sameDevice(query, INPUTS, query, key, value, attenMask);
-    AttentionChecks.sameDevice(query, OUTPUTS, softmaxMax, softmaxSum, attentionOut);
-    AttentionSizes sizes = AttentionSizes.of(inputLayout, query, key, value, headNum);
-    headNum = sizes.queryHeads();
-    AttentionChecks.attributes(scaleValue, keepProb, preTokens, nextTokens, innerPrecise);
-    AttentionChecks.mask(
-        attenMask, sparseMode, inputLayout, sizes, sizes.querySteps(), sizes.kvSteps());
-    AttentionChecks.statistics(softmaxMax, softmaxSum, sizes.statisticsShape(inputLayout));
-    AttentionSizes.requireSameType(query, attentionOut, "attentionOut");
-    AttentionSizes.requireShape(attentionOut, "attentionOut", sizes.outputShape(inputLayout));
-    AttentionChecks.outputs(
-        OUTPUTS,
-        new Tensor[] {softmaxMax, softmaxSum, attentionOut},
-        INPUTS,
-        query,
-        key,
-        value,
-        attenMask);
+  private FlashAttentionScore(Builder from) {
+    AttentionChecks.dense(from.inputLayout, "FlashAttentionVarLenScore");
+    in = new AttentionInputs(from, from.inputLayout, null);
+    attentionOut = from.attentionOut;
+    AttentionChecks.like(
+        in.queryTensor(), attentionOut, "attentionOut", in.sizes().outputShape(in.inputLayout()));
+    List<Operand> outputs = new ArrayList<>(in.statistics());
+    outputs.add(new Operand("attentionOut", attentionOut));
+    Operand.requireSameDevice(in.queryTensor(), outputs);
+    Operand.requireDistinct(outputs, in.operands());
   }
 
   /**
@@ -99,39 +50,77 @@ public record FlashAttentionScore(
    * @throws AclnnException if the toolkit refuses the call
    */
   public void run(Stream stream, Workspace workspace) {
-    AttentionChecks.streamDevice(stream, query);
-    MemorySegment mask = attenMask == null ? MemorySegment.NULL : attenMask.handle();
-    Operator.run(
-        "aclnnFlashAttentionScore",
-        stream,
-        workspace,
-        (size, executor) ->
-            cann_h.aclnnFlashAttentionScoreGetWorkspaceSize(
-                query.handle(),
-                key.handle(),
-                value.handle(),
-                MemorySegment.NULL,
-                MemorySegment.NULL,
-                MemorySegment.NULL,
-                mask,
-                MemorySegment.NULL,
-                scaleValue,
-                keepProb,
-                preTokens,
-                nextTokens,
-                headNum,
-                inputLayout.text(),
-                innerPrecise,
-                sparseMode.code(),
-                softmaxMax.handle(),
-                softmaxSum.handle(),
-                EmptyTensor.of(query.dataType()),
-                attentionOut.handle(),
-                size,
-                executor),
-        cann_h::aclnnFlashAttentionScore);
+    AttentionChecks.streamDevice(stream, in.queryTensor());
+    try (NativeArrays arrays = in.arrays()) {
+      Operator.run(call(arrays), stream, workspace);
+    }
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
+  }
+
+  private Operator.Call call(NativeArrays arrays) {
+    return switch (in.version()) {
+      case V1 ->
+          new Operator.Call(
+              "aclnnFlashAttentionScore",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionScoreGetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      arrays.prefix(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      in.unwritten(),
+                      attentionOut.handle(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionScore);
+      case V2 ->
+          new Operator.Call(
+              "aclnnFlashAttentionScoreV2",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionScoreV2GetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      arrays.prefix(),
+                      arrays.qStartIdx(),
+                      arrays.kvStartIdx(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.pseType(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      in.unwritten(),
+                      attentionOut.handle(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionScoreV2);
+      default -> throw new AssertionError(in.version());
+    };
   }
 
   /** Collects the parts of a {@link FlashAttentionScore}. */
@@ -169,30 +158,15 @@ public record FlashAttentionScore(
     }
 
     /**
-     * Checks and makes the record.
+     * Checks and makes the operator.
      *
-     * @return the record
+     * @return the operator
      * @throws IllegalArgumentException if parts do not fit, with their values
-     * @throws UnsupportedOperationException for a combination that CANN or these bindings do not
+     * @throws UnsupportedOperationException for a combination that CANN or this toolkit does not
      *     have, naming the nearest
      */
     public FlashAttentionScore build() {
-      return new FlashAttentionScore(
-          query,
-          key,
-          value,
-          attenMask,
-          scaleValue,
-          keepProb,
-          preTokens,
-          nextTokens,
-          headNum,
-          inputLayout,
-          innerPrecise,
-          sparseMode,
-          softmaxMax,
-          softmaxSum,
-          attentionOut);
+      return new FlashAttentionScore(this);
     }
   }
 }

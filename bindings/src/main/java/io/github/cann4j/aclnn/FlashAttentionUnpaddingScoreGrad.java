@@ -8,124 +8,41 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 
 /**
- * The gradient of flash attention over packed sequences (TND), {@code
- * aclnnFlashAttentionUnpaddingScoreGrad}. With the final maxima, sums and output of a row that was
- * attended to block by block, the call gives the exact part of the gradients that one block
- * contributes.
+ * The gradient of flash attention over packed sequences, TND ({@code
+ * aclnnFlashAttentionUnpaddingScoreGrad} to {@code aclnnFlashAttentionUnpaddingScoreGradV4}). With
+ * the final maxima, sums and output of a row that was attended to block by block, the call gives
+ * the exact part of the gradients that one block contributes.
  *
- * <p>Immutable; a record may be run any number of times, from platform threads. All tensors are on
- * one device, views may be strided, outputs overlap nothing.
- *
- * @param query queries; FLOAT, FLOAT16 or BF16
- * @param key keys; their heads divide the query heads
- * @param value values; head size at most that of the keys
- * @param dy gradient of the output
- * @param attenMask mask, 1 = masked out; null for none
- * @param softmaxMax row maxima of the forward call; FLOAT, declared as [T, N, 8], but stored
- *     sequence after sequence as [N][its rows][8]
- * @param softmaxSum row sums of the forward call, as the maxima
- * @param attentionIn output of the forward call
- * @param actualSeqQLen cumulative ends of the query sequences, without a leading 0
- * @param actualSeqKvLen cumulative ends of the key sequences, one per query sequence
- * @param scaleValue factor of the scores
- * @param keepProb 1
- * @param preTokens how far a query sees back, in modes with a window
- * @param nextTokens how far a query sees forward, in modes with a window
- * @param headNum query heads; 0 takes them from the query
- * @param innerPrecise 0, 1, or 2 for output 0 in rows that are masked out wholly
- * @param sparseMode how the mask is read
- * @param dq output: gradient of the queries, their shape and type
- * @param dk output: gradient of the keys, their shape and type
- * @param dv output: gradient of the values, their shape and type
+ * <p>Immutable; may be run any number of times, from platform threads. All tensors are on one
+ * device, views may be strided, outputs overlap nothing.
  */
-public record FlashAttentionUnpaddingScoreGrad(
-    Tensor query,
-    Tensor key,
-    Tensor value,
-    Tensor dy,
-    Tensor attenMask,
-    Tensor softmaxMax,
-    Tensor softmaxSum,
-    Tensor attentionIn,
-    long[] actualSeqQLen,
-    long[] actualSeqKvLen,
-    double scaleValue,
-    double keepProb,
-    long preTokens,
-    long nextTokens,
-    long headNum,
-    long innerPrecise,
-    SparseMode sparseMode,
-    Tensor dq,
-    Tensor dk,
-    Tensor dv) {
-  private static final String[] REQUIRED = {
-    "query", "key", "value", "dy", "softmaxMax", "softmaxSum", "attentionIn", "dq", "dk", "dv"
-  };
-  private static final String[] INPUTS = {
-    "query", "key", "value", "attenMask", "dy", "softmaxMax", "softmaxSum", "attentionIn"
-  };
-  private static final String[] OUTPUTS = {"dq", "dk", "dv"};
+public final class FlashAttentionUnpaddingScoreGrad {
+  private final AttentionInputs in;
+  private final FlashAttentionGradBuilder.Gradients gradients;
+  private final Tensor dqRope;
+  private final Tensor dkRope;
 
-  /** Checks everything; throws as {@link FlashAttentionBuilder} says. */
-  public FlashAttentionUnpaddingScoreGrad {
-    AttentionChecks.present(
-        REQUIRED, query, key, value, dy, softmaxMax, softmaxSum, attentionIn, dq, dk, dv);
-    actualSeqQLen = actualSeqQLen.clone();
-    actualSeqKvLen = actualSeqKvLen.clone();
-    AttentionChecks.sameDevice(
-        query, INPUTS, query, key, value, attenMask, dy, softmaxMax, softmaxSum, attentionIn);
-    AttentionChecks.sameDevice(query, OUTPUTS, dq, dk, dv);
-    AttentionSizes sizes = AttentionSizes.of(Layout.TND, query, key, value, headNum);
-    headNum = sizes.queryHeads();
-    AttentionChecks.attributes(scaleValue, keepProb, preTokens, nextTokens, innerPrecise);
-    AttentionChecks.sequences(actualSeqQLen, actualSeqKvLen, sizes, sparseMode, attenMask != null);
-    long maxQ = AttentionChecks.longest(actualSeqQLen);
-    long maxKv = AttentionChecks.longest(actualSeqKvLen);
-    AttentionChecks.mask(attenMask, sparseMode, Layout.TND, sizes, maxQ, maxKv);
-    AttentionChecks.statistics(softmaxMax, softmaxSum, sizes.statisticsShape(Layout.TND));
-    AttentionSizes.requireSameType(query, dy, "dy");
-    AttentionSizes.requireShape(dy, "dy", sizes.outputShape(Layout.TND));
-    AttentionSizes.requireSameType(query, attentionIn, "attentionIn");
-    AttentionSizes.requireShape(attentionIn, "attentionIn", sizes.outputShape(Layout.TND));
-    AttentionSizes.requireSameType(query, dq, "dq");
-    AttentionSizes.requireShape(dq, "dq", query.shape());
-    AttentionSizes.requireSameType(query, dk, "dk");
-    AttentionSizes.requireShape(dk, "dk", key.shape());
-    AttentionSizes.requireSameType(query, dv, "dv");
-    AttentionSizes.requireShape(dv, "dv", value.shape());
-    AttentionChecks.outputs(
-        OUTPUTS,
-        new Tensor[] {dq, dk, dv},
-        INPUTS,
-        query,
-        key,
-        value,
-        attenMask,
-        dy,
-        softmaxMax,
-        softmaxSum,
-        attentionIn);
-  }
-
-  /**
-   * Returns the cumulative ends of the query sequences.
-   *
-   * @return a new array
-   */
-  @Override
-  public long[] actualSeqQLen() {
-    return actualSeqQLen.clone();
-  }
-
-  /**
-   * Returns the cumulative ends of the key sequences.
-   *
-   * @return a new array
-   */
-  @Override
-  public long[] actualSeqKvLen() {
-    return actualSeqKvLen.clone();
+  private FlashAttentionUnpaddingScoreGrad(Builder from) {
+    in =
+        new AttentionInputs(
+            from,
+            Layout.TND,
+            new PackedInputs(
+                from.queryRope,
+                from.keyRope,
+                from.actualSeqQLen.clone(),
+                from.actualSeqKvLen.clone(),
+                from.softmaxLayout));
+    in.requireFunction("aclnnFlashAttentionUnpaddingScoreGrad");
+    dqRope = from.dqRope;
+    dkRope = from.dkRope;
+    if (in.hasRope()) {
+      AttentionChecks.like(in.queryTensor(), dqRope, "dqRope", from.queryRope.shape());
+      AttentionChecks.like(in.queryTensor(), dkRope, "dkRope", from.keyRope.shape());
+      gradients = from.gradients(in, new Operand("dqRope", dqRope), new Operand("dkRope", dkRope));
+    } else {
+      gradients = from.gradients(in);
+    }
   }
 
   /**
@@ -145,60 +62,179 @@ public record FlashAttentionUnpaddingScoreGrad(
    * @throws AclnnException if the toolkit refuses the call
    */
   public void run(Stream stream, Workspace workspace) {
-    AttentionChecks.streamDevice(stream, query);
-    MemorySegment mask = attenMask == null ? MemorySegment.NULL : attenMask.handle();
-    try (IntArray queryEnds = new IntArray(actualSeqQLen);
-        IntArray kvEnds = new IntArray(actualSeqKvLen)) {
-      Operator.run(
-          "aclnnFlashAttentionUnpaddingScoreGrad",
-          stream,
-          workspace,
-          (size, executor) ->
-              cann_h.aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
-                  query.handle(),
-                  key.handle(),
-                  value.handle(),
-                  dy.handle(),
-                  MemorySegment.NULL,
-                  MemorySegment.NULL,
-                  MemorySegment.NULL,
-                  mask,
-                  softmaxMax.handle(),
-                  softmaxSum.handle(),
-                  MemorySegment.NULL,
-                  attentionIn.handle(),
-                  MemorySegment.NULL,
-                  queryEnds.pointer(),
-                  kvEnds.pointer(),
-                  scaleValue,
-                  keepProb,
-                  preTokens,
-                  nextTokens,
-                  headNum,
-                  Layout.TND.text(),
-                  innerPrecise,
-                  sparseMode.code(),
-                  dq.handle(),
-                  dk.handle(),
-                  dv.handle(),
-                  EmptyTensor.of(query.dataType()),
-                  size,
-                  executor),
-          cann_h::aclnnFlashAttentionUnpaddingScoreGrad);
+    AttentionChecks.streamDevice(stream, in.queryTensor());
+    try (NativeArrays arrays = in.arrays()) {
+      Operator.run(call(arrays), stream, workspace);
     }
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
   }
 
+  private Operator.Call call(NativeArrays arrays) {
+    return switch (in.version()) {
+      case V1 ->
+          new Operator.Call(
+              "aclnnFlashAttentionUnpaddingScoreGrad",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      gradients.dy().handle(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      MemorySegment.NULL,
+                      gradients.attentionIn().handle(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      gradients.dq().handle(),
+                      gradients.dk().handle(),
+                      gradients.dv().handle(),
+                      in.unwritten(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionUnpaddingScoreGrad);
+      case V2 ->
+          new Operator.Call(
+              "aclnnFlashAttentionUnpaddingScoreGradV2",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      gradients.dy().handle(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      MemorySegment.NULL,
+                      gradients.attentionIn().handle(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      arrays.qStartIdx(),
+                      arrays.kvStartIdx(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.pseType(),
+                      gradients.dq().handle(),
+                      gradients.dk().handle(),
+                      gradients.dv().handle(),
+                      in.unwritten(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionUnpaddingScoreGradV2);
+      case V3 ->
+          new Operator.Call(
+              "aclnnFlashAttentionUnpaddingScoreGradV3",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(
+                      in.query(),
+                      in.queryRope(),
+                      in.key(),
+                      in.keyRope(),
+                      in.value(),
+                      gradients.dy().handle(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      MemorySegment.NULL,
+                      gradients.attentionIn().handle(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      arrays.qStartIdx(),
+                      arrays.kvStartIdx(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.pseType(),
+                      gradients.dq().handle(),
+                      dqRope.handle(),
+                      gradients.dk().handle(),
+                      dkRope.handle(),
+                      gradients.dv().handle(),
+                      in.unwritten(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionUnpaddingScoreGradV3);
+      case V4 ->
+          new Operator.Call(
+              "aclnnFlashAttentionUnpaddingScoreGradV4",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      gradients.dy().handle(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      MemorySegment.NULL,
+                      gradients.attentionIn().handle(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      gradients.dq().handle(),
+                      gradients.dk().handle(),
+                      gradients.dv().handle(),
+                      in.unwritten(),
+                      in.softmaxLayout(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionUnpaddingScoreGradV4);
+    };
+  }
+
   /** Collects the parts of a {@link FlashAttentionUnpaddingScoreGrad}. */
-  public static final class Builder extends FlashAttentionBuilder<Builder> {
-    private long[] actualSeqQLen = new long[0];
-    private long[] actualSeqKvLen = new long[0];
-    private Tensor dy;
-    private Tensor attentionIn;
-    private Tensor dq;
-    private Tensor dk;
-    private Tensor dv;
+  public static final class Builder extends FlashAttentionGradBuilder<Builder> {
+    private long[] actualSeqQLen = {};
+    private long[] actualSeqKvLen = {};
+    private Tensor queryRope;
+    private Tensor keyRope;
+    private SoftmaxLayout softmaxLayout = SoftmaxLayout.BY_SEQUENCE;
+    private Tensor dqRope;
+    private Tensor dkRope;
 
     private Builder() {}
 
@@ -230,90 +266,71 @@ public record FlashAttentionUnpaddingScoreGrad(
     }
 
     /**
-     * Sets the gradient of the output.
+     * Sets the rotary part of the queries, with {@link #keyRope}: scores are scaleValue · (query ·
+     * key + queryRope · keyRope).
      *
-     * @param tensor shape and type of the output
+     * @param tensor BF16, [T, N, D] with D a multiple of 8, not above that of the queries
      * @return this builder
      */
-    public Builder dy(Tensor tensor) {
-      dy = tensor;
+    public Builder queryRope(Tensor tensor) {
+      queryRope = tensor;
       return this;
     }
 
     /**
-     * Sets the output of the forward call.
+     * Sets the rotary part of the keys.
      *
-     * @param tensor shape and type of the output
+     * @param tensor BF16, with the keys' heads and the head size of {@link #queryRope}
      * @return this builder
      */
-    public Builder attentionIn(Tensor tensor) {
-      attentionIn = tensor;
+    public Builder keyRope(Tensor tensor) {
+      keyRope = tensor;
       return this;
     }
 
     /**
-     * Sets where to put the gradient of the queries, their shape and type.
+     * Sets the order of the statistics in memory.
      *
-     * @param tensor shape and type of its counterpart
+     * @param layout {@link SoftmaxLayout#BY_SEQUENCE} by default
      * @return this builder
      */
-    public Builder dq(Tensor tensor) {
-      dq = tensor;
+    public Builder softmaxLayout(SoftmaxLayout layout) {
+      softmaxLayout = layout;
       return this;
     }
 
     /**
-     * Sets where to put the gradient of the keys, their shape and type.
+     * Sets where to put the gradient of {@link #queryRope}.
      *
-     * @param tensor shape and type of its counterpart
+     * @param tensor its shape and type
      * @return this builder
      */
-    public Builder dk(Tensor tensor) {
-      dk = tensor;
+    public Builder dqRope(Tensor tensor) {
+      dqRope = tensor;
       return this;
     }
 
     /**
-     * Sets where to put the gradient of the values, their shape and type.
+     * Sets where to put the gradient of {@link #keyRope}.
      *
-     * @param tensor shape and type of its counterpart
+     * @param tensor its shape and type
      * @return this builder
      */
-    public Builder dv(Tensor tensor) {
-      dv = tensor;
+    public Builder dkRope(Tensor tensor) {
+      dkRope = tensor;
       return this;
     }
 
     /**
-     * Checks and makes the record.
+     * Checks and makes the operator.
      *
-     * @return the record
+     * @return the operator
      * @throws IllegalArgumentException if parts do not fit, with their values
-     * @throws UnsupportedOperationException for a combination that CANN or these bindings do not
+     * @throws UnsupportedOperationException for a combination that CANN or this toolkit does not
      *     have, naming the nearest
      */
     public FlashAttentionUnpaddingScoreGrad build() {
-      return new FlashAttentionUnpaddingScoreGrad(
-          query,
-          key,
-          value,
-          dy,
-          attenMask,
-          softmaxMax,
-          softmaxSum,
-          attentionIn,
-          actualSeqQLen,
-          actualSeqKvLen,
-          scaleValue,
-          keepProb,
-          preTokens,
-          nextTokens,
-          headNum,
-          innerPrecise,
-          sparseMode,
-          dq,
-          dk,
-          dv);
+      return new FlashAttentionUnpaddingScoreGrad(this);
     }
   }
 }

@@ -6,101 +6,41 @@ import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.ffi.cann_h;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * Flash attention over packed sequences (TND), {@code aclnnFlashAttentionVarLenScore}. Query head n
- * uses key head n / (query heads / key heads). Each query sees keys of its own sequence only. Rows
- * behind the last sequence stay undefined.
+ * Flash attention over packed sequences, TND ({@code aclnnFlashAttentionVarLenScore} to {@code
+ * aclnnFlashAttentionVarLenScoreV4}). Query head n uses key head n / (query heads / key heads).
+ * Each query sees keys of its own sequence only. Rows behind the last sequence stay undefined.
+ * Statistics are FLOAT and declared as [T, N, 8].
  *
- * <p>Immutable; a record may be run any number of times, from platform threads. All tensors are on
- * one device, views may be strided, outputs overlap nothing.
- *
- * @param query queries; FLOAT, FLOAT16 or BF16
- * @param key keys; their heads divide the query heads
- * @param value values; head size at most that of the keys
- * @param attenMask mask, 1 = masked out; null for none
- * @param actualSeqQLen cumulative ends of the query sequences, without a leading 0
- * @param actualSeqKvLen cumulative ends of the key sequences, one per query sequence
- * @param scaleValue factor of the scores
- * @param keepProb 1
- * @param preTokens how far a query sees back, in modes with a window
- * @param nextTokens how far a query sees forward, in modes with a window
- * @param headNum query heads; 0 takes them from the query
- * @param innerPrecise 0, 1, or 2 for output 0 in rows that are masked out wholly
- * @param sparseMode how the mask is read
- * @param softmaxMax output: row maxima of the scaled, masked scores; FLOAT, declared as [T, N, 8],
- *     but stored sequence after sequence as [N][its rows][8]
- * @param softmaxSum output: row sums of exp(score − maximum), as the maxima
- * @param attentionOut output, the query's shape with the head size of the values
+ * <p>Immutable; may be run any number of times, from platform threads. All tensors are on one
+ * device, views may be strided, outputs overlap nothing.
  */
-public record FlashAttentionVarLenScore(
-    Tensor query,
-    Tensor key,
-    Tensor value,
-    Tensor attenMask,
-    long[] actualSeqQLen,
-    long[] actualSeqKvLen,
-    double scaleValue,
-    double keepProb,
-    long preTokens,
-    long nextTokens,
-    long headNum,
-    long innerPrecise,
-    SparseMode sparseMode,
-    Tensor softmaxMax,
-    Tensor softmaxSum,
-    Tensor attentionOut) {
-  private static final String[] REQUIRED = {
-    "query", "key", "value", "softmaxMax", "softmaxSum", "attentionOut"
-  };
-  private static final String[] INPUTS = {"query", "key", "value", "attenMask"};
-  private static final String[] OUTPUTS = {"softmaxMax", "softmaxSum", "attentionOut"};
+public final class FlashAttentionVarLenScore {
+  private final AttentionInputs in;
+  private final Tensor attentionOut;
 
-  /** Checks everything; throws as {@link FlashAttentionBuilder} says. */
-  public FlashAttentionVarLenScore {
-    AttentionChecks.present(REQUIRED, query, key, value, softmaxMax, softmaxSum, attentionOut);
-    actualSeqQLen = actualSeqQLen.clone();
-    actualSeqKvLen = actualSeqKvLen.clone();
-    AttentionChecks.sameDevice(query, INPUTS, query, key, value, attenMask);
-    AttentionChecks.sameDevice(query, OUTPUTS, softmaxMax, softmaxSum, attentionOut);
-    AttentionSizes sizes = AttentionSizes.of(Layout.TND, query, key, value, headNum);
-    headNum = sizes.queryHeads();
-    AttentionChecks.attributes(scaleValue, keepProb, preTokens, nextTokens, innerPrecise);
-    AttentionChecks.sequences(actualSeqQLen, actualSeqKvLen, sizes, sparseMode, attenMask != null);
-    long maxQ = AttentionChecks.longest(actualSeqQLen);
-    long maxKv = AttentionChecks.longest(actualSeqKvLen);
-    AttentionChecks.mask(attenMask, sparseMode, Layout.TND, sizes, maxQ, maxKv);
-    AttentionChecks.statistics(softmaxMax, softmaxSum, sizes.statisticsShape(Layout.TND));
-    AttentionSizes.requireSameType(query, attentionOut, "attentionOut");
-    AttentionSizes.requireShape(attentionOut, "attentionOut", sizes.outputShape(Layout.TND));
-    AttentionChecks.outputs(
-        OUTPUTS,
-        new Tensor[] {softmaxMax, softmaxSum, attentionOut},
-        INPUTS,
-        query,
-        key,
-        value,
-        attenMask);
-  }
-
-  /**
-   * Returns the cumulative ends of the query sequences.
-   *
-   * @return a new array
-   */
-  @Override
-  public long[] actualSeqQLen() {
-    return actualSeqQLen.clone();
-  }
-
-  /**
-   * Returns the cumulative ends of the key sequences.
-   *
-   * @return a new array
-   */
-  @Override
-  public long[] actualSeqKvLen() {
-    return actualSeqKvLen.clone();
+  private FlashAttentionVarLenScore(Builder from) {
+    in =
+        new AttentionInputs(
+            from,
+            Layout.TND,
+            new PackedInputs(
+                from.queryRope,
+                from.keyRope,
+                from.actualSeqQLen.clone(),
+                from.actualSeqKvLen.clone(),
+                from.softmaxLayout));
+    in.requireFunction("aclnnFlashAttentionVarLenScore");
+    attentionOut = from.attentionOut;
+    AttentionChecks.like(
+        in.queryTensor(), attentionOut, "attentionOut", in.sizes().outputShape(in.inputLayout()));
+    List<Operand> outputs = new ArrayList<>(in.statistics());
+    outputs.add(new Operand("attentionOut", attentionOut));
+    Operand.requireSameDevice(in.queryTensor(), outputs);
+    Operand.requireDistinct(outputs, in.operands());
   }
 
   /**
@@ -120,50 +60,155 @@ public record FlashAttentionVarLenScore(
    * @throws AclnnException if the toolkit refuses the call
    */
   public void run(Stream stream, Workspace workspace) {
-    AttentionChecks.streamDevice(stream, query);
-    MemorySegment mask = attenMask == null ? MemorySegment.NULL : attenMask.handle();
-    try (IntArray queryEnds = new IntArray(actualSeqQLen);
-        IntArray kvEnds = new IntArray(actualSeqKvLen)) {
-      Operator.run(
-          "aclnnFlashAttentionVarLenScore",
-          stream,
-          workspace,
-          (size, executor) ->
-              cann_h.aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
-                  query.handle(),
-                  key.handle(),
-                  value.handle(),
-                  MemorySegment.NULL,
-                  MemorySegment.NULL,
-                  MemorySegment.NULL,
-                  mask,
-                  MemorySegment.NULL,
-                  queryEnds.pointer(),
-                  kvEnds.pointer(),
-                  scaleValue,
-                  keepProb,
-                  preTokens,
-                  nextTokens,
-                  headNum,
-                  Layout.TND.text(),
-                  innerPrecise,
-                  sparseMode.code(),
-                  softmaxMax.handle(),
-                  softmaxSum.handle(),
-                  EmptyTensor.of(query.dataType()),
-                  attentionOut.handle(),
-                  size,
-                  executor),
-          cann_h::aclnnFlashAttentionVarLenScore);
+    AttentionChecks.streamDevice(stream, in.queryTensor());
+    try (NativeArrays arrays = in.arrays()) {
+      Operator.run(call(arrays), stream, workspace);
     }
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
   }
 
+  private Operator.Call call(NativeArrays arrays) {
+    return switch (in.version()) {
+      case V1 ->
+          new Operator.Call(
+              "aclnnFlashAttentionVarLenScore",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      in.unwritten(),
+                      attentionOut.handle(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionVarLenScore);
+      case V2 ->
+          new Operator.Call(
+              "aclnnFlashAttentionVarLenScoreV2",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      arrays.qStartIdx(),
+                      arrays.kvStartIdx(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.pseType(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      in.unwritten(),
+                      attentionOut.handle(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionVarLenScoreV2);
+      case V3 ->
+          new Operator.Call(
+              "aclnnFlashAttentionVarLenScoreV3",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(
+                      in.query(),
+                      in.queryRope(),
+                      in.key(),
+                      in.keyRope(),
+                      in.value(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      arrays.qStartIdx(),
+                      arrays.kvStartIdx(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.pseType(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      in.unwritten(),
+                      attentionOut.handle(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionVarLenScoreV3);
+      case V4 ->
+          new Operator.Call(
+              "aclnnFlashAttentionVarLenScoreV4",
+              (size, executor) ->
+                  cann_h.aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(
+                      in.query(),
+                      in.key(),
+                      in.value(),
+                      in.realShift(),
+                      in.dropMask(),
+                      MemorySegment.NULL,
+                      in.attenMask(),
+                      arrays.prefix(),
+                      arrays.actualSeqQLen(),
+                      arrays.actualSeqKvLen(),
+                      in.scaleValue(),
+                      in.keepProb(),
+                      in.preTokens(),
+                      in.nextTokens(),
+                      in.headNum(),
+                      in.layout(),
+                      in.innerPrecise(),
+                      in.sparseMode(),
+                      in.softmaxLayout(),
+                      in.softmaxMax(),
+                      in.softmaxSum(),
+                      in.unwritten(),
+                      attentionOut.handle(),
+                      size,
+                      executor),
+              cann_h::aclnnFlashAttentionVarLenScoreV4);
+    };
+  }
+
   /** Collects the parts of a {@link FlashAttentionVarLenScore}. */
   public static final class Builder extends FlashAttentionBuilder<Builder> {
-    private long[] actualSeqQLen = new long[0];
-    private long[] actualSeqKvLen = new long[0];
+    private long[] actualSeqQLen = {};
+    private long[] actualSeqKvLen = {};
+    private Tensor queryRope;
+    private Tensor keyRope;
+    private SoftmaxLayout softmaxLayout = SoftmaxLayout.BY_SEQUENCE;
     private Tensor attentionOut;
 
     private Builder() {}
@@ -196,6 +241,40 @@ public record FlashAttentionVarLenScore(
     }
 
     /**
+     * Sets the rotary part of the queries, with {@link #keyRope}: scores are scaleValue · (query ·
+     * key + queryRope · keyRope).
+     *
+     * @param tensor BF16, [T, N, D] with D a multiple of 8, not above that of the queries
+     * @return this builder
+     */
+    public Builder queryRope(Tensor tensor) {
+      queryRope = tensor;
+      return this;
+    }
+
+    /**
+     * Sets the rotary part of the keys.
+     *
+     * @param tensor BF16, with the keys' heads and the head size of {@link #queryRope}
+     * @return this builder
+     */
+    public Builder keyRope(Tensor tensor) {
+      keyRope = tensor;
+      return this;
+    }
+
+    /**
+     * Sets the order of the statistics in memory.
+     *
+     * @param layout {@link SoftmaxLayout#BY_SEQUENCE} by default
+     * @return this builder
+     */
+    public Builder softmaxLayout(SoftmaxLayout layout) {
+      softmaxLayout = layout;
+      return this;
+    }
+
+    /**
      * Sets where to put the output.
      *
      * @param tensor the query's type and shape, with the head size of the values
@@ -207,31 +286,15 @@ public record FlashAttentionVarLenScore(
     }
 
     /**
-     * Checks and makes the record.
+     * Checks and makes the operator.
      *
-     * @return the record
+     * @return the operator
      * @throws IllegalArgumentException if parts do not fit, with their values
-     * @throws UnsupportedOperationException for a combination that CANN or these bindings do not
+     * @throws UnsupportedOperationException for a combination that CANN or this toolkit does not
      *     have, naming the nearest
      */
     public FlashAttentionVarLenScore build() {
-      return new FlashAttentionVarLenScore(
-          query,
-          key,
-          value,
-          attenMask,
-          actualSeqQLen,
-          actualSeqKvLen,
-          scaleValue,
-          keepProb,
-          preTokens,
-          nextTokens,
-          headNum,
-          innerPrecise,
-          sparseMode,
-          softmaxMax,
-          softmaxSum,
-          attentionOut);
+      return new FlashAttentionVarLenScore(this);
     }
   }
 }

@@ -3,10 +3,12 @@ package io.github.cann4j.aclnn;
 
 import io.github.cann4j.acl.Device;
 import io.github.cann4j.acl.Stream;
+import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.runtime.AclErrors;
 import io.github.cann4j.internal.runtime.Scratch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import java.util.Map;
 
 /** One operator's two phases, run without a gap on one thread. */
@@ -52,7 +54,85 @@ final class Operator {
     int call(MemorySegment workspace, long size, MemorySegment executor, MemorySegment stream);
   }
 
+  /** {@code …GetWorkspaceSize} of an operator that takes one tensor and nothing else. */
+  @FunctionalInterface
+  interface Plan1 {
+    int call(MemorySegment a, MemorySegment workspaceSize, MemorySegment executor);
+  }
+
+  /** {@code …GetWorkspaceSize} of an operator that takes two tensors and nothing else. */
+  @FunctionalInterface
+  interface Plan2 {
+    int call(MemorySegment a, MemorySegment b, MemorySegment workspaceSize, MemorySegment executor);
+  }
+
+  /** {@code …GetWorkspaceSize} of an operator that takes three tensors and nothing else. */
+  @FunctionalInterface
+  interface Plan3 {
+    int call(
+        MemorySegment a,
+        MemorySegment b,
+        MemorySegment c,
+        MemorySegment workspaceSize,
+        MemorySegment executor);
+  }
+
+  /** A function of CANN with its arguments bound. */
+  record Call(String name, Plan plan, Launch launch) {}
+
   private Operator() {}
+
+  static void run(
+      String name, Stream stream, Workspace workspace, Plan1 plan, Launch launch, Tensor a) {
+    run(name, stream, workspace, (size, out) -> plan.call(a.handle(), size, out), launch);
+    keep(a);
+  }
+
+  static void run(
+      String name,
+      Stream stream,
+      Workspace workspace,
+      Plan2 plan,
+      Launch launch,
+      Tensor a,
+      Tensor b) {
+    run(
+        name,
+        stream,
+        workspace,
+        (size, out) -> plan.call(a.handle(), b.handle(), size, out),
+        launch);
+    keep(a, b);
+  }
+
+  static void run(
+      String name,
+      Stream stream,
+      Workspace workspace,
+      Plan3 plan,
+      Launch launch,
+      Tensor a,
+      Tensor b,
+      Tensor c) {
+    run(
+        name,
+        stream,
+        workspace,
+        (size, out) -> plan.call(a.handle(), b.handle(), c.handle(), size, out),
+        launch);
+    keep(a, b, c);
+  }
+
+  /** Keeps alive views, which own the handles that an operator was given. */
+  static void keep(Tensor... tensors) {
+    for (Tensor tensor : tensors) {
+      Reference.reachabilityFence(tensor);
+    }
+  }
+
+  static void run(Call call, Stream stream, Workspace workspace) {
+    run(call.name, stream, workspace, call.plan, call.launch);
+  }
 
   static void run(String name, Stream stream, Workspace workspace, Plan plan, Launch launch) {
     Device device = stream.device();

@@ -5,21 +5,24 @@ import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.ffi.cann_h;
+import io.github.cann4j.internal.toolkit.OptionalFunctions;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.Objects;
 
 /**
  * Merges two partial results of the same queries over different keys, {@code
- * aclnnRingAttentionUpdate}: with m = max(m₁, m₂), a = s₁·e^(m₁−m), b = s₂·e^(m₂−m) and s = a + b,
- * the output is o₁·a/s + o₂·b/s, all in fp32. Rows that saw no key (s = 0) must be left out: two of
- * them merge to NaN.
+ * aclnnRingAttentionUpdate}, or V2 for statistics in the order of the input: with m = max(m₁, m₂),
+ * a = s₁·e^(m₁−m), b = s₂·e^(m₂−m) and s = a + b, the output is o₁·a/s + o₂·b/s, all in fp32. Rows
+ * that saw no key (s = 0) must be left out: two of them merge to NaN.
  *
  * <p>Immutable; a record may be run any number of times, from platform threads. All tensors are on
  * one device; outputs overlap nothing, inputs included.
  *
  * @param prevAttnOut first partial output, FLOAT, FLOAT16 or BF16; SBH: [S, B, H], TND: [T, N, D]
- * @param prevSoftmaxMax its row maxima, FLOAT; SBH: [B, N, S, 8], TND: [T, N, 8] stored sequence
- *     after sequence as [N][its rows][8]
+ * @param prevSoftmaxMax its row maxima, FLOAT; SBH: [B, N, S, 8], TND: [T, N, 8] stored as
+ *     softmaxLayout says
  * @param prevSoftmaxSum its row sums, as the maxima
  * @param curAttnOut second partial output, as the first
  * @param curSoftmaxMax its row maxima
@@ -27,6 +30,7 @@ import java.lang.ref.Reference;
  * @param actualSeqQLen TND only: on the device, INT64, the cumulative ends of the sequences after a
  *     leading 0 (unlike the arrays of the attention operators); null for SBH
  * @param inputLayout SBH or TND
+ * @param softmaxLayout TND only: how the statistics are stored
  * @param attnOut merged output, type and shape of the inputs
  * @param softmaxMax merged maxima
  * @param softmaxSum merged sums
@@ -40,10 +44,12 @@ public record RingAttentionUpdate(
     Tensor curSoftmaxSum,
     Tensor actualSeqQLen,
     Layout inputLayout,
+    SoftmaxLayout softmaxLayout,
     Tensor attnOut,
     Tensor softmaxMax,
     Tensor softmaxSum) {
   private static final long TND_HEAD_DIM_GRAIN = 64;
+  private static final MemorySegment TND_ORDER = Arena.global().allocateFrom("TND");
   private static final String[] NAMES = {
     "prevAttnOut",
     "prevSoftmaxMax",
@@ -73,7 +79,9 @@ public record RingAttentionUpdate(
       softmaxMax,
       softmaxSum
     };
-    AttentionChecks.present(NAMES, all);
+    for (int i = 0; i < all.length; i++) {
+      Objects.requireNonNull(all[i], NAMES[i]);
+    }
     for (int i = 0; i < all.length; i++) {
       requireDevice(all[i], NAMES[i], prevAttnOut);
     }
@@ -93,6 +101,17 @@ public record RingAttentionUpdate(
       }
     }
     requireLayout(inputLayout, prevAttnOut, prevSoftmaxMax, actualSeqQLen);
+    if (softmaxLayout == SoftmaxLayout.SAME_AS_INPUT) {
+      if (inputLayout != Layout.TND) {
+        throw new IllegalArgumentException(
+            "softmaxLayout %s belongs to layout TND, not to %s"
+                .formatted(softmaxLayout, inputLayout));
+      }
+      OptionalFunctions.require(
+          "aclnnRingAttentionUpdateV2",
+          "softmaxLayout " + SoftmaxLayout.SAME_AS_INPUT,
+          "use SBH with B = 1");
+    }
     for (int i = 6; i < all.length; i++) {
       for (int j = 0; j < i; j++) {
         Overlap.refuse(all[i], NAMES[i], all[j], NAMES[j]);
@@ -211,26 +230,46 @@ public record RingAttentionUpdate(
   public void run(Stream stream, Workspace workspace) {
     AttentionChecks.streamDevice(stream, attnOut);
     MemorySegment sequences = actualSeqQLen == null ? MemorySegment.NULL : actualSeqQLen.handle();
-    Operator.run(
-        "aclnnRingAttentionUpdate",
-        stream,
-        workspace,
-        (size, executor) ->
-            cann_h.aclnnRingAttentionUpdateGetWorkspaceSize(
-                prevAttnOut.handle(),
-                prevSoftmaxMax.handle(),
-                prevSoftmaxSum.handle(),
-                curAttnOut.handle(),
-                curSoftmaxMax.handle(),
-                curSoftmaxSum.handle(),
-                sequences,
-                inputLayout.text(),
-                attnOut.handle(),
-                softmaxMax.handle(),
-                softmaxSum.handle(),
-                size,
-                executor),
-        cann_h::aclnnRingAttentionUpdate);
+    Operator.Call call =
+        softmaxLayout == SoftmaxLayout.BY_SEQUENCE
+            ? new Operator.Call(
+                "aclnnRingAttentionUpdate",
+                (size, executor) ->
+                    cann_h.aclnnRingAttentionUpdateGetWorkspaceSize(
+                        prevAttnOut.handle(),
+                        prevSoftmaxMax.handle(),
+                        prevSoftmaxSum.handle(),
+                        curAttnOut.handle(),
+                        curSoftmaxMax.handle(),
+                        curSoftmaxSum.handle(),
+                        sequences,
+                        inputLayout.text(),
+                        attnOut.handle(),
+                        softmaxMax.handle(),
+                        softmaxSum.handle(),
+                        size,
+                        executor),
+                cann_h::aclnnRingAttentionUpdate)
+            : new Operator.Call(
+                "aclnnRingAttentionUpdateV2",
+                (size, executor) ->
+                    cann_h.aclnnRingAttentionUpdateV2GetWorkspaceSize(
+                        prevAttnOut.handle(),
+                        prevSoftmaxMax.handle(),
+                        prevSoftmaxSum.handle(),
+                        curAttnOut.handle(),
+                        curSoftmaxMax.handle(),
+                        curSoftmaxSum.handle(),
+                        sequences,
+                        inputLayout.text(),
+                        TND_ORDER,
+                        attnOut.handle(),
+                        softmaxMax.handle(),
+                        softmaxSum.handle(),
+                        size,
+                        executor),
+                cann_h::aclnnRingAttentionUpdateV2);
+    Operator.run(call, stream, workspace);
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
   }
@@ -245,6 +284,7 @@ public record RingAttentionUpdate(
     private Tensor curSoftmaxSum;
     private Tensor actualSeqQLen;
     private Layout inputLayout = Layout.SBH;
+    private SoftmaxLayout softmaxLayout = SoftmaxLayout.BY_SEQUENCE;
     private Tensor attnOut;
     private Tensor softmaxMax;
     private Tensor softmaxSum;
@@ -340,6 +380,17 @@ public record RingAttentionUpdate(
     }
 
     /**
+     * Sets the order of the statistics in memory, for layout TND.
+     *
+     * @param layout {@link SoftmaxLayout#BY_SEQUENCE} by default
+     * @return this builder
+     */
+    public Builder softmaxLayout(SoftmaxLayout layout) {
+      softmaxLayout = layout;
+      return this;
+    }
+
+    /**
      * Sets where to put the merged output.
      *
      * @param tensor type and shape of the partial outputs
@@ -390,6 +441,7 @@ public record RingAttentionUpdate(
           curSoftmaxSum,
           actualSeqQLen,
           inputLayout,
+          softmaxLayout,
           attnOut,
           softmaxMax,
           softmaxSum);

@@ -19,13 +19,13 @@ public enum SparseMode {
   RIGHT_DOWN_CAUSAL(3),
   /** i + Skv − Sq − preTokens ≤ j ≤ i + Skv − Sq + nextTokens, with the compressed mask. */
   BAND(4),
-  /** RIGHT_DOWN_CAUSAL or a prefix of each sequence, with a full mask. */
+  /** j ≤ i + Skv − Sq or j &lt; prefix of the sequence, with a full mask; not for TND. */
   PREFIX(5),
-  /** RIGHT_DOWN_CAUSAL or a prefix of each sequence, with a compressed mask of its own. */
+  /** As PREFIX, with the compressed mask [3072, 2048]. */
   PREFIX_COMPRESSED(6),
-  /** RIGHT_DOWN_CAUSAL, but BAND in the last sequence; TND only. */
+  /** RIGHT_DOWN_CAUSAL, but j ≤ i + Skv − Sq + nextTokens in the last sequence; TND only. */
   RIGHT_DOWN_CAUSAL_BAND(7),
-  /** LEFT_UP_CAUSAL, but BAND in the first sequence; TND only. */
+  /** LEFT_UP_CAUSAL, but j ≤ i + Skv − Sq + nextTokens in the first sequence; TND only. */
   BAND_LEFT_UP_CAUSAL(8);
 
   private final int code;
@@ -43,12 +43,20 @@ public enum SparseMode {
     return code;
   }
 
-  /** Whether the mask is the 2048×2048 table with 1 above the diagonal. */
-  boolean usesCompressedMask() {
+  /**
+   * The shape of the fixed table that this mode takes as mask: 1 above the diagonal in the first
+   * 2048 rows, and for prefixes 1024 more rows with 1 from column 1024 on. Null if the mask is a
+   * full one.
+   */
+  long[] compressedMaskShape() {
     return switch (this) {
-      case LEFT_UP_CAUSAL, RIGHT_DOWN_CAUSAL, BAND, RIGHT_DOWN_CAUSAL_BAND, BAND_LEFT_UP_CAUSAL ->
-          true;
-      default -> false;
+      case DEFAULT_MASK, ALL_MASK, PREFIX -> null;
+      case PREFIX_COMPRESSED -> new long[] {3072, 2048};
+      default -> new long[] {2048, 2048};
     };
+  }
+
+  boolean usesPrefix() {
+    return this == PREFIX || this == PREFIX_COMPRESSED;
   }
 }

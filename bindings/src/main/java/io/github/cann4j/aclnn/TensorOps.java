@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.aclnn;
 
+import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.ffi.cann_h;
-import java.lang.ref.Reference;
-import java.util.Arrays;
 
 /**
  * Elementwise operators, copies and casts. Operands broadcast as usual: shapes are aligned at their
@@ -26,8 +25,8 @@ public final class TensorOps {
    * @param workspace the stream's workspace
    */
   public static void cast(Tensor self, Tensor out, Stream stream, Workspace workspace) {
-    requireDevice(stream, self, out);
-    requireShape(out, self);
+    OperandChecks.requireDevice(stream, self, out);
+    OperandChecks.requireShape(out, self);
     Overlap.refuse(out, "out", self, "self");
     Operator.run(
         "aclnnCast",
@@ -37,7 +36,7 @@ public final class TensorOps {
             cann_h.aclnnCastGetWorkspaceSize(
                 self.handle(), out.dataType().aclCode(), out.handle(), size, executor),
         cann_h::aclnnCast);
-    keep(self, out);
+    Operator.keep(self, out);
   }
 
   /**
@@ -52,7 +51,7 @@ public final class TensorOps {
    */
   public static void add(
       Tensor self, Tensor other, double alpha, Tensor out, Stream stream, Workspace workspace) {
-    requireBinary(self, other, out, stream);
+    OperandChecks.requireBinary(self, other, out, stream);
     try (ScalarValue factor = new ScalarValue(alpha, out.dataType())) {
       Operator.run(
           "aclnnAdd",
@@ -63,7 +62,7 @@ public final class TensorOps {
                   self.handle(), other.handle(), factor.pointer(), out.handle(), size, executor),
           cann_h::aclnnAdd);
     }
-    keep(self, other, out);
+    Operator.keep(self, other, out);
   }
 
   /**
@@ -77,7 +76,7 @@ public final class TensorOps {
    */
   public static void inplaceAdd(
       Tensor self, Tensor other, double alpha, Stream stream, Workspace workspace) {
-    requireBinary(self, other, self, stream);
+    OperandChecks.requireBinary(self, other, self, stream);
     try (ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
       Operator.run(
           "aclnnInplaceAdd",
@@ -88,7 +87,7 @@ public final class TensorOps {
                   self.handle(), other.handle(), factor.pointer(), size, executor),
           cann_h::aclnnInplaceAdd);
     }
-    keep(self, other);
+    Operator.keep(self, other);
   }
 
   /**
@@ -103,7 +102,7 @@ public final class TensorOps {
    */
   public static void sub(
       Tensor self, Tensor other, double alpha, Tensor out, Stream stream, Workspace workspace) {
-    requireBinary(self, other, out, stream);
+    OperandChecks.requireBinary(self, other, out, stream);
     try (ScalarValue factor = new ScalarValue(alpha, out.dataType())) {
       Operator.run(
           "aclnnSub",
@@ -114,7 +113,7 @@ public final class TensorOps {
                   self.handle(), other.handle(), factor.pointer(), out.handle(), size, executor),
           cann_h::aclnnSub);
     }
-    keep(self, other, out);
+    Operator.keep(self, other, out);
   }
 
   /**
@@ -128,16 +127,16 @@ public final class TensorOps {
    */
   public static void mul(
       Tensor self, Tensor other, Tensor out, Stream stream, Workspace workspace) {
-    requireBinary(self, other, out, stream);
+    OperandChecks.requireBinary(self, other, out, stream);
     Operator.run(
         "aclnnMul",
         stream,
         workspace,
-        (size, executor) ->
-            cann_h.aclnnMulGetWorkspaceSize(
-                self.handle(), other.handle(), out.handle(), size, executor),
-        cann_h::aclnnMul);
-    keep(self, other, out);
+        cann_h::aclnnMulGetWorkspaceSize,
+        cann_h::aclnnMul,
+        self,
+        other,
+        out);
   }
 
   /**
@@ -151,16 +150,16 @@ public final class TensorOps {
    */
   public static void div(
       Tensor self, Tensor other, Tensor out, Stream stream, Workspace workspace) {
-    requireBinary(self, other, out, stream);
+    OperandChecks.requireBinary(self, other, out, stream);
     Operator.run(
         "aclnnDiv",
         stream,
         workspace,
-        (size, executor) ->
-            cann_h.aclnnDivGetWorkspaceSize(
-                self.handle(), other.handle(), out.handle(), size, executor),
-        cann_h::aclnnDiv);
-    keep(self, other, out);
+        cann_h::aclnnDivGetWorkspaceSize,
+        cann_h::aclnnDiv,
+        self,
+        other,
+        out);
   }
 
   /**
@@ -174,16 +173,16 @@ public final class TensorOps {
    */
   public static void maximum(
       Tensor self, Tensor other, Tensor out, Stream stream, Workspace workspace) {
-    requireBinary(self, other, out, stream);
+    OperandChecks.requireBinary(self, other, out, stream);
     Operator.run(
         "aclnnMaximum",
         stream,
         workspace,
-        (size, executor) ->
-            cann_h.aclnnMaximumGetWorkspaceSize(
-                self.handle(), other.handle(), out.handle(), size, executor),
-        cann_h::aclnnMaximum);
-    keep(self, other, out);
+        cann_h::aclnnMaximumGetWorkspaceSize,
+        cann_h::aclnnMaximum,
+        self,
+        other,
+        out);
   }
 
   /**
@@ -195,17 +194,15 @@ public final class TensorOps {
    * @param workspace the stream's workspace
    */
   public static void exp(Tensor self, Tensor out, Stream stream, Workspace workspace) {
-    requireDevice(stream, self, out);
-    requireShape(out, self);
-    refusePartialOverlap(out, self);
+    OperandChecks.requireUnary(self, out, stream);
     Operator.run(
         "aclnnExp",
         stream,
         workspace,
-        (size, executor) ->
-            cann_h.aclnnExpGetWorkspaceSize(self.handle(), out.handle(), size, executor),
-        cann_h::aclnnExp);
-    keep(self, out);
+        cann_h::aclnnExpGetWorkspaceSize,
+        cann_h::aclnnExp,
+        self,
+        out);
   }
 
   /**
@@ -219,9 +216,7 @@ public final class TensorOps {
    */
   public static void muls(
       Tensor self, double factor, Tensor out, Stream stream, Workspace workspace) {
-    requireDevice(stream, self, out);
-    requireShape(out, self);
-    refusePartialOverlap(out, self);
+    OperandChecks.requireUnary(self, out, stream);
     try (ScalarValue scalar = new ScalarValue(factor, self.dataType())) {
       Operator.run(
           "aclnnMuls",
@@ -232,7 +227,7 @@ public final class TensorOps {
                   self.handle(), scalar.pointer(), out.handle(), size, executor),
           cann_h::aclnnMuls);
     }
-    keep(self, out);
+    Operator.keep(self, out);
   }
 
   /**
@@ -244,7 +239,7 @@ public final class TensorOps {
    * @param workspace the stream's workspace
    */
   public static void inplaceMuls(Tensor self, double factor, Stream stream, Workspace workspace) {
-    requireDevice(stream, self);
+    OperandChecks.requireDevice(stream, self);
     try (ScalarValue scalar = new ScalarValue(factor, self.dataType())) {
       Operator.run(
           "aclnnInplaceMuls",
@@ -255,7 +250,7 @@ public final class TensorOps {
                   self.handle(), scalar.pointer(), size, executor),
           cann_h::aclnnInplaceMuls);
     }
-    keep(self);
+    Operator.keep(self);
   }
 
   /**
@@ -268,17 +263,17 @@ public final class TensorOps {
    * @param workspace the stream's workspace
    */
   public static void inplaceCopy(Tensor self, Tensor src, Stream stream, Workspace workspace) {
-    requireDevice(stream, self, src);
-    requireBroadcast(src, self);
+    OperandChecks.requireDevice(stream, self, src);
+    OperandChecks.requireBroadcast(src, self);
     Overlap.refuse(self, "self", src, "src");
     Operator.run(
         "aclnnInplaceCopy",
         stream,
         workspace,
-        (size, executor) ->
-            cann_h.aclnnInplaceCopyGetWorkspaceSize(self.handle(), src.handle(), size, executor),
-        cann_h::aclnnInplaceCopy);
-    keep(self, src);
+        cann_h::aclnnInplaceCopyGetWorkspaceSize,
+        cann_h::aclnnInplaceCopy,
+        self,
+        src);
   }
 
   /**
@@ -289,14 +284,14 @@ public final class TensorOps {
    * @param workspace the stream's workspace
    */
   public static void inplaceZero(Tensor self, Stream stream, Workspace workspace) {
-    requireDevice(stream, self);
+    OperandChecks.requireDevice(stream, self);
     Operator.run(
         "aclnnInplaceZero",
         stream,
         workspace,
-        (size, executor) -> cann_h.aclnnInplaceZeroGetWorkspaceSize(self.handle(), size, executor),
-        cann_h::aclnnInplaceZero);
-    keep(self);
+        cann_h::aclnnInplaceZeroGetWorkspaceSize,
+        cann_h::aclnnInplaceZero,
+        self);
   }
 
   /**
@@ -310,9 +305,9 @@ public final class TensorOps {
    */
   public static void permute(
       Tensor self, int[] dims, Tensor out, Stream stream, Workspace workspace) {
-    requireDevice(stream, self, out);
+    OperandChecks.requireDevice(stream, self, out);
     Tensor view = self.permute(dims);
-    requireShape(out, view);
+    OperandChecks.requireShape(out, view);
     if (out.dataType() != self.dataType()) {
       throw new IllegalArgumentException(
           "permuting keeps the type, but self is %s and out %s"
@@ -329,70 +324,259 @@ public final class TensorOps {
                   self.handle(), order.pointer(), out.handle(), size, executor),
           cann_h::aclnnPermute);
     }
-    keep(self, out);
+    Operator.keep(self, out);
   }
 
-  private static void requireBinary(Tensor self, Tensor other, Tensor out, Stream stream) {
-    requireDevice(stream, self, other, out);
-    requireBroadcast(self, out);
-    requireBroadcast(other, out);
-    for (int i = 0; i < out.rank(); i++) {
-      if (out.size(i) != 1 && size(self, out, i) == 1 && size(other, out, i) == 1) {
-        throw new IllegalArgumentException(
-            "%s and %s do not broadcast to %s".formatted(self, other, out));
-      }
-    }
-    refusePartialOverlap(out, self);
-    refusePartialOverlap(out, other);
-  }
-
-  /** The size of an operand at a dimension of the result. */
-  private static long size(Tensor operand, Tensor out, int dim) {
-    int own = dim - (out.rank() - operand.rank());
-    return own < 0 ? 1 : operand.size(own);
-  }
-
-  private static void requireBroadcast(Tensor operand, Tensor out) {
-    boolean fits = operand.rank() <= out.rank();
-    for (int i = 0; fits && i < out.rank(); i++) {
-      long size = size(operand, out, i);
-      fits = size == 1 || size == out.size(i);
-    }
-    if (!fits) {
-      throw new IllegalArgumentException("%s does not broadcast to %s".formatted(operand, out));
+  /**
+   * out = self + alpha · other for a number ({@code aclnnAdds}).
+   *
+   * @param self the tensor
+   * @param other what to add; whole for integer types
+   * @param alpha its factor; whole for integer types
+   * @param out where to put the result, of the same shape; may be self
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void adds(
+      Tensor self, double other, double alpha, Tensor out, Stream stream, Workspace workspace) {
+    OperandChecks.requireUnary(self, out, stream);
+    try (ScalarValue addend = new ScalarValue(other, self.dataType());
+        ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+      Operator.run(
+          "aclnnAdds",
+          stream,
+          workspace,
+          (size, executor) ->
+              cann_h.aclnnAddsGetWorkspaceSize(
+                  self.handle(), addend.pointer(), factor.pointer(), out.handle(), size, executor),
+          cann_h::aclnnAdds);
+      Operator.keep(self, out);
     }
   }
 
-  private static void requireShape(Tensor out, Tensor expected) {
-    if (!out.hasShapeOf(expected)) {
-      throw new IllegalArgumentException(
-          "out must have shape %s, but is %s".formatted(Arrays.toString(expected.shape()), out));
+  /**
+   * self += alpha · other for a number ({@code aclnnInplaceAdds}).
+   *
+   * @param self what to change
+   * @param other what to add; whole for integer types
+   * @param alpha its factor; whole for integer types
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void inplaceAdds(
+      Tensor self, double other, double alpha, Stream stream, Workspace workspace) {
+    OperandChecks.requireDevice(stream, self);
+    try (ScalarValue addend = new ScalarValue(other, self.dataType());
+        ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+      Operator.run(
+          "aclnnInplaceAdds",
+          stream,
+          workspace,
+          (size, executor) ->
+              cann_h.aclnnInplaceAddsGetWorkspaceSize(
+                  self.handle(), addend.pointer(), factor.pointer(), size, executor),
+          cann_h::aclnnInplaceAdds);
+      Operator.keep(self);
     }
   }
 
-  // Elementwise results may replace an operand, element by element.
-  private static void refusePartialOverlap(Tensor out, Tensor operand) {
-    boolean same =
-        out == operand
-            || out.address() == operand.address()
-                && out.dataType() == operand.dataType()
-                && out.hasShapeOf(operand)
-                && Arrays.equals(out.strides(), operand.strides());
-    if (!same) {
-      Overlap.refuse(out, "out", operand, "an operand");
+  /**
+   * self −= alpha · other ({@code aclnnInplaceSub}).
+   *
+   * @param self what to change
+   * @param other what to subtract; broadcasts to self
+   * @param alpha its factor; whole for integer types
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void inplaceSub(
+      Tensor self, Tensor other, double alpha, Stream stream, Workspace workspace) {
+    OperandChecks.requireBinary(self, other, self, stream);
+    try (ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+      Operator.run(
+          "aclnnInplaceSub",
+          stream,
+          workspace,
+          (size, executor) ->
+              cann_h.aclnnInplaceSubGetWorkspaceSize(
+                  self.handle(), other.handle(), factor.pointer(), size, executor),
+          cann_h::aclnnInplaceSub);
+      Operator.keep(self, other);
     }
   }
 
-  private static void requireDevice(Stream stream, Tensor... tensors) {
-    for (Tensor tensor : tensors) {
-      AttentionChecks.streamDevice(stream, tensor);
+  /**
+   * self *= other ({@code aclnnInplaceMul}).
+   *
+   * @param self what to change
+   * @param other the factors; broadcasts to self
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void inplaceMul(Tensor self, Tensor other, Stream stream, Workspace workspace) {
+    OperandChecks.requireBinary(self, other, self, stream);
+    Operator.run(
+        "aclnnInplaceMul",
+        stream,
+        workspace,
+        cann_h::aclnnInplaceMulGetWorkspaceSize,
+        cann_h::aclnnInplaceMul,
+        self,
+        other);
+  }
+
+  /**
+   * self /= other ({@code aclnnInplaceDiv}).
+   *
+   * @param self what to change
+   * @param other the divisors; broadcasts to self
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void inplaceDiv(Tensor self, Tensor other, Stream stream, Workspace workspace) {
+    OperandChecks.requireBinary(self, other, self, stream);
+    Operator.run(
+        "aclnnInplaceDiv",
+        stream,
+        workspace,
+        cann_h::aclnnInplaceDivGetWorkspaceSize,
+        cann_h::aclnnInplaceDiv,
+        self,
+        other);
+  }
+
+  /**
+   * out = −self ({@code aclnnNeg}).
+   *
+   * @param self the operand
+   * @param out where to put the result, of the same shape; may be self
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void neg(Tensor self, Tensor out, Stream stream, Workspace workspace) {
+    OperandChecks.requireUnary(self, out, stream);
+    Operator.run(
+        "aclnnNeg",
+        stream,
+        workspace,
+        cann_h::aclnnNegGetWorkspaceSize,
+        cann_h::aclnnNeg,
+        self,
+        out);
+  }
+
+  /**
+   * out = natural logarithm of self ({@code aclnnLog}).
+   *
+   * @param self the operand
+   * @param out where to put the result, of the same shape; may be self
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void log(Tensor self, Tensor out, Stream stream, Workspace workspace) {
+    OperandChecks.requireUnary(self, out, stream);
+    Operator.run(
+        "aclnnLog",
+        stream,
+        workspace,
+        cann_h::aclnnLogGetWorkspaceSize,
+        cann_h::aclnnLog,
+        self,
+        out);
+  }
+
+  /**
+   * out = self / (1 + e ^ −self) ({@code aclnnSilu}).
+   *
+   * @param self the operand
+   * @param out where to put the result, of the same shape; may be self
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void silu(Tensor self, Tensor out, Stream stream, Workspace workspace) {
+    OperandChecks.requireUnary(self, out, stream);
+    Operator.run(
+        "aclnnSilu",
+        stream,
+        workspace,
+        cann_h::aclnnSiluGetWorkspaceSize,
+        cann_h::aclnnSilu,
+        self,
+        out);
+  }
+
+  /**
+   * self = e ^ self ({@code aclnnInplaceExp}).
+   *
+   * @param self what to change
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void inplaceExp(Tensor self, Stream stream, Workspace workspace) {
+    OperandChecks.requireDevice(stream, self);
+    Operator.run(
+        "aclnnInplaceExp",
+        stream,
+        workspace,
+        cann_h::aclnnInplaceExpGetWorkspaceSize,
+        cann_h::aclnnInplaceExp,
+        self);
+  }
+
+  /**
+   * self = value in every element ({@code aclnnInplaceFillScalar}).
+   *
+   * @param self what to overwrite
+   * @param value the value; whole for integer types
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void inplaceFillScalar(
+      Tensor self, double value, Stream stream, Workspace workspace) {
+    OperandChecks.requireDevice(stream, self);
+    try (ScalarValue scalar = new ScalarValue(value, self.dataType())) {
+      Operator.run(
+          "aclnnInplaceFillScalar",
+          stream,
+          workspace,
+          (size, executor) ->
+              cann_h.aclnnInplaceFillScalarGetWorkspaceSize(
+                  self.handle(), scalar.pointer(), size, executor),
+          cann_h::aclnnInplaceFillScalar);
+      Operator.keep(self);
     }
   }
 
-  // The views own the handles that an operator was given.
-  private static void keep(Tensor... tensors) {
-    for (Tensor tensor : tensors) {
-      Reference.reachabilityFence(tensor);
-    }
+  /**
+   * out = condition ? self : other, element by element ({@code aclnnSWhere}).
+   *
+   * @param condition BOOL; broadcasts to out
+   * @param self where the condition is true; broadcasts to out
+   * @param other where it is false; type of self, broadcasts to out
+   * @param out where to put the result; overlaps the condition nowhere
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   */
+  public static void sWhere(
+      Tensor condition, Tensor self, Tensor other, Tensor out, Stream stream, Workspace workspace) {
+    OperandChecks.requireDevice(stream, condition);
+    OperandChecks.requireType(condition, "condition", DataType.BOOL);
+    OperandChecks.requireSameType(other, "other", self, "self");
+    OperandChecks.requireBroadcast(condition, out);
+    OperandChecks.requireDevice(stream, self, other, out);
+    OperandChecks.requireBroadcast(self, out);
+    OperandChecks.requireBroadcast(other, out);
+    Overlap.refuse(out, "out", condition, "condition");
+    OperandChecks.refusePartialOverlap(out, self);
+    OperandChecks.refusePartialOverlap(out, other);
+    Operator.run(
+        "aclnnSWhere",
+        stream,
+        workspace,
+        (size, executor) ->
+            cann_h.aclnnSWhereGetWorkspaceSize(
+                condition.handle(), self.handle(), other.handle(), out.handle(), size, executor),
+        cann_h::aclnnSWhere);
+    Operator.keep(condition, self, other, out);
   }
 }

@@ -108,6 +108,14 @@ final class Blocks {
     }
   }
 
+  static long[] runningSums(long[] counts) {
+    long[] sums = new long[counts.length];
+    for (int i = 1; i < counts.length; i++) {
+      sums[i] = sums[i - 1] + counts[i - 1];
+    }
+    return sums;
+  }
+
   /** The rules of a batch: one block per peer and direction, receives apart from all others. */
   static void requireBatch(List<SendRecv> items, Device device, int rank, int size) {
     SendRecv toSelf = null;

@@ -9,6 +9,7 @@ import io.github.cann4j.internal.ffi.cann_h;
 import io.github.cann4j.internal.runtime.Scratch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -29,7 +30,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * until the stream has passed. Wrong arguments are {@link IllegalArgumentException}s before
  * anything is enqueued; what HCCL refuses is an {@link HcclException}. Platform threads only.
  */
-public final class Communicator implements AutoCloseable {
+public final class Communicator extends CollectiveOperations implements AutoCloseable {
   private final Device device;
   private final MemorySegment handle;
   private final int size;
@@ -92,6 +93,22 @@ public final class Communicator implements AutoCloseable {
   }
 
   /**
+   * Joins a new communicator whose ranks a file lists ({@code HcclCommInitClusterInfo}, with
+   * options {@code HcclCommInitClusterInfoConfig}); blocks until all ranks have joined. A process
+   * can do this once.
+   *
+   * @param device this rank's device
+   * @param rankTable a rank table in HCCL's JSON format, the same on all ranks
+   * @param rank this rank, the {@code rank_id} of its device in the table
+   * @param options the same on all ranks
+   * @return this rank's communicator, to be closed
+   */
+  public static Communicator create(
+      Device device, Path rankTable, int rank, CommunicatorOptions options) {
+    return CommunicatorFactory.create(device, rankTable, rank, options);
+  }
+
+  /**
    * Wraps a communicator that another framework made. Closing the wrapper leaves it alone.
    *
    * @param device its device
@@ -134,6 +151,7 @@ public final class Communicator implements AutoCloseable {
    *
    * @return this rank's device
    */
+  @Override
   public Device device() {
     return device;
   }
@@ -143,6 +161,7 @@ public final class Communicator implements AutoCloseable {
    *
    * @return 0 … size − 1
    */
+  @Override
   public int rank() {
     return rank;
   }
@@ -152,6 +171,7 @@ public final class Communicator implements AutoCloseable {
    *
    * @return at least 1
    */
+  @Override
   public int size() {
     return size;
   }
@@ -186,11 +206,8 @@ public final class Communicator implements AutoCloseable {
     return bytesSent.get();
   }
 
-  private interface Call {
-    int apply(MemorySegment comm, MemorySegment stream);
-  }
-
-  private void submit(String function, Stream stream, Call call) {
+  @Override
+  void submit(String function, Stream stream, Call call, long sent) {
     requireOpen();
     MemorySegment queue = stream.handle();
     lock.lock();
@@ -200,6 +217,7 @@ public final class Communicator implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+    bytesSent.addAndGet(sent);
   }
 
   /**
@@ -217,8 +235,8 @@ public final class Communicator implements AutoCloseable {
     submit(
         "HcclSend",
         stream,
-        (comm, queue) -> cann_h.HcclSend(block, tensor.elements(), type, dest, comm, queue));
-    bytesSent.addAndGet(tensor.byteSize());
+        (comm, queue) -> cann_h.HcclSend(block, tensor.elements(), type, dest, comm, queue),
+        tensor.byteSize());
   }
 
   /**
@@ -235,7 +253,8 @@ public final class Communicator implements AutoCloseable {
     submit(
         "HcclRecv",
         stream,
-        (comm, queue) -> cann_h.HcclRecv(block, tensor.elements(), type, src, comm, queue));
+        (comm, queue) -> cann_h.HcclRecv(block, tensor.elements(), type, src, comm, queue),
+        0);
   }
 
   private void requirePair(Tensor tensor, int peer, Stream stream, String what) {
@@ -296,173 +315,32 @@ public final class Communicator implements AutoCloseable {
     submit(
         "HcclBatchSendRecv",
         stream,
-        (comm, queue) -> cann_h.HcclBatchSendRecv(block, present, comm, queue));
-    bytesSent.addAndGet(sent);
+        (comm, queue) -> cann_h.HcclBatchSendRecv(block, present, comm, queue),
+        sent);
   }
 
-  /**
-   * Gives each rank one of n equal blocks and takes one from each ({@code HcclAlltoAll}). Block i
-   * of {@code send} goes to rank i; block i of {@code recv} comes from rank i.
-   *
-   * @param send n blocks one after the other
-   * @param recv as many elements of the same type, elsewhere
-   * @param stream a stream of the device
-   */
-  public void allToAll(Tensor send, Tensor recv, Stream stream) {
-    requireTransfer(send, recv, stream);
-    if (send.elements() != recv.elements() || send.elements() % size != 0) {
-      throw new IllegalArgumentException(
-          "send (%s) and recv (%s) need the same number of elements, a multiple of %d ranks"
-              .formatted(send, recv, size));
-    }
-    Blocks.requireDistinct(send, "send", recv, "recv");
-    long count = send.elements() / size;
-    int type = send.dataType().hcclCode();
-    MemorySegment from = pointer(send);
-    MemorySegment to = pointer(recv);
-    submit(
-        "HcclAlltoAll",
-        stream,
-        (comm, queue) -> cann_h.HcclAlltoAll(from, count, type, to, count, type, comm, queue));
-    bytesSent.addAndGet(send.byteSize() / size * (size - 1));
-  }
-
-  /**
-   * Gives each rank a block of its own size and takes one from each ({@code HcclAlltoAllV}). Counts
-   * and displacements are in elements; {@code recvCounts[i]} here equals {@code sendCounts} for
-   * this rank on rank i.
-   *
-   * @param send where the blocks to send are
-   * @param sendCounts elements for each rank
-   * @param sendDispls where each block begins in {@code send}
-   * @param recv where the received blocks go, of the same type, elsewhere
-   * @param recvCounts elements from each rank
-   * @param recvDispls where each block begins in {@code recv}
-   * @param stream a stream of the device
-   */
-  public void allToAllV(
-      Tensor send,
-      long[] sendCounts,
-      long[] sendDispls,
-      Tensor recv,
-      long[] recvCounts,
-      long[] recvDispls,
-      Stream stream) {
-    requireTransfer(send, recv, stream);
-    Blocks.requireParts(sendCounts, sendDispls, send, "send", size);
-    Blocks.requireParts(recvCounts, recvDispls, recv, "recv", size);
-    if (sendCounts[rank] != recvCounts[rank]) {
-      throw new IllegalArgumentException(
-          "rank %d sends %d elements to itself, but receives %d from itself"
-              .formatted(rank, sendCounts[rank], recvCounts[rank]));
-    }
-    Blocks.requireDistinct(send, "send", recv, "recv");
-    long bytes = 8L * size;
-    MemorySegment block = Scratch.get().block(4 * bytes);
-    MemorySegment.copy(sendCounts, 0, block, ValueLayout.JAVA_LONG, 0, size);
-    MemorySegment.copy(sendDispls, 0, block, ValueLayout.JAVA_LONG, bytes, size);
-    MemorySegment.copy(recvCounts, 0, block, ValueLayout.JAVA_LONG, 2 * bytes, size);
-    MemorySegment.copy(recvDispls, 0, block, ValueLayout.JAVA_LONG, 3 * bytes, size);
-    MemorySegment sendAt = block.asSlice(bytes);
-    MemorySegment recvOf = block.asSlice(2 * bytes);
-    MemorySegment recvAt = block.asSlice(3 * bytes);
-    int type = send.dataType().hcclCode();
-    MemorySegment from = pointer(send);
-    MemorySegment to = pointer(recv);
-    submit(
-        "HcclAlltoAllV",
-        stream,
-        (comm, queue) ->
-            cann_h.HcclAlltoAllV(from, block, sendAt, type, to, recvOf, recvAt, type, comm, queue));
-    long sent = 0;
-    for (int peer = 0; peer < size; peer++) {
-      sent += peer == rank ? 0 : sendCounts[peer];
-    }
-    bytesSent.addAndGet(sent * send.dataType().byteSize());
-  }
-
-  /**
-   * Gives every rank the parts of all ({@code HcclAllGather}).
-   *
-   * @param send this rank's part, of the same size on all ranks
-   * @param recv n times as many elements of the same type, elsewhere; the parts come in rank order
-   * @param stream a stream of the device
-   */
-  public void allGather(Tensor send, Tensor recv, Stream stream) {
-    requireTransfer(send, recv, stream);
-    if (recv.elements() != send.elements() * size) {
-      throw new IllegalArgumentException(
-          "recv (%s) needs %d times the elements of send (%s)".formatted(recv, size, send));
-    }
-    Blocks.requireDistinct(send, "send", recv, "recv");
-    int type = send.dataType().hcclCode();
-    MemorySegment from = pointer(send);
-    MemorySegment to = pointer(recv);
-    submit(
-        "HcclAllGather",
-        stream,
-        (comm, queue) -> cann_h.HcclAllGather(from, to, send.elements(), type, comm, queue));
-    bytesSent.addAndGet(send.byteSize() * (size - 1));
-  }
-
-  /**
-   * Combines the tensors of all ranks element by element ({@code HcclAllReduce}). The order of
-   * floating-point additions is fixed only with {@link CommunicatorOptions#deterministic}.
-   *
-   * @param send this rank's tensor: INT8, INT16, INT32, INT64, FLOAT16, FLOAT or BF16
-   * @param recv the result, of the same type and size; {@code send} itself, or elsewhere
-   * @param op how to combine; PROD not for INT16 and BF16
-   * @param stream a stream of the device
-   */
-  public void allReduce(Tensor send, Tensor recv, ReduceOp op, Stream stream) {
-    requireTransfer(send, recv, stream);
-    Objects.requireNonNull(op, "op");
-    Blocks.requireReducible(send.dataType(), op);
-    if (recv.elements() != send.elements()) {
-      throw new IllegalArgumentException(
-          "send (%s) and recv (%s) need the same number of elements".formatted(send, recv));
-    }
-    if (send.address() != recv.address()) {
-      Blocks.requireDistinct(send, "send", recv, "recv");
-    }
-    int type = send.dataType().hcclCode();
-    MemorySegment from = pointer(send);
-    MemorySegment to = pointer(recv);
-    submit(
-        "HcclAllReduce",
-        stream,
-        (comm, queue) ->
-            cann_h.HcclAllReduce(from, to, send.elements(), type, op.code(), comm, queue));
-    bytesSent.addAndGet(2 * send.byteSize() * (size - 1) / size);
-  }
-
-  /**
-   * Makes the streams of all ranks wait for each other ({@code HcclBarrier}); no thread waits.
-   *
-   * @param stream a stream of the device
-   */
-  public void barrier(Stream stream) {
-    requireOpen();
-    Blocks.requireStream(stream, device);
-    submit("HcclBarrier", stream, cann_h::HcclBarrier);
-  }
-
-  private void requireTransfer(Tensor send, Tensor recv, Stream stream) {
-    requireOpen();
-    Blocks.requireStream(stream, device);
-    Blocks.require(send, "send", device);
-    Blocks.require(recv, "recv", device);
-    Blocks.requireSameType(send, recv);
-  }
-
-  private static MemorySegment pointer(Tensor tensor) {
-    return MemorySegment.ofAddress(tensor.address());
-  }
-
-  private void requireOpen() {
+  @Override
+  void requireOpen() {
     if (closed) {
       throw new IllegalStateException(this + " is closed");
     }
+  }
+
+  /**
+   * Asks for a failure of the communicator since its creation ({@code HcclGetCommAsyncError}).
+   *
+   * @return the failure, to be thrown or logged; empty if there is none
+   */
+  public Optional<HcclException> asyncError() {
+    requireOpen();
+    device.makeCurrent();
+    MemorySegment out = Scratch.get().first();
+    HcclErrors.check(
+        cann_h.HcclGetCommAsyncError(handle, out), "HcclGetCommAsyncError", rank, size, name);
+    int code = out.get(ValueLayout.JAVA_INT, 0);
+    return code == 0
+        ? Optional.empty()
+        : Optional.of(HcclErrors.exception(code, "HcclGetCommAsyncError", rank, size, name));
   }
 
   /**

@@ -8,6 +8,8 @@ import io.github.cann4j.internal.runtime.Threads;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -50,6 +52,38 @@ final class CommunicatorFactory {
               ? cann_h.HcclCommInitRootInfo(size, info, rank, out)
               : cann_h.HcclCommInitRootInfoConfig(size, info, rank, options.toNative(arena), out);
       HcclErrors.check(code, function, rank, size, options.name());
+      return new Communicator(device, out.get(ValueLayout.ADDRESS, 0), true, true);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  static Communicator create(Device device, Path rankTable, int rank, CommunicatorOptions options) {
+    Objects.requireNonNull(options, "options");
+    if (!Files.isReadable(rankTable)) {
+      throw new IllegalArgumentException("the rank table " + rankTable + " cannot be read");
+    }
+    if (rank < 0) {
+      throw new IllegalArgumentException("rank must not be negative: " + rank);
+    }
+    Threads.requirePlatform();
+    ReentrantLock lock = lockOf(device);
+    lock.lock();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment path = arena.allocateFrom(rankTable.toAbsolutePath().toString());
+      MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
+      device.makeCurrent();
+      boolean plain = options.equals(CommunicatorOptions.defaults());
+      int code =
+          plain
+              ? cann_h.HcclCommInitClusterInfo(path, rank, out)
+              : cann_h.HcclCommInitClusterInfoConfig(path, rank, options.toNative(arena), out);
+      HcclErrors.check(
+          code,
+          plain ? "HcclCommInitClusterInfo" : "HcclCommInitClusterInfoConfig",
+          rank,
+          0,
+          options.name());
       return new Communicator(device, out.get(ValueLayout.ADDRESS, 0), true, true);
     } finally {
       lock.unlock();

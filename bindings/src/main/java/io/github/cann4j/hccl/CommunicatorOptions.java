@@ -25,8 +25,10 @@ public record CommunicatorOptions(
     OptionalInt bufferSizeMb, Optional<Boolean> deterministic, String name) {
   private static final CommunicatorOptions DEFAULTS =
       new CommunicatorOptions(OptionalInt.empty(), Optional.empty(), "");
-  // Newer toolkits may read more than the 8.1 structure; the rest is zero.
-  private static final long NEWEST_CONFIG_BYTES = 2248;
+  // The structure as CANN 8.1 knows it, which newer toolkits read too. They may look at the bytes
+  // behind it, which are zero.
+  private static final long CONFIG_BYTES = 300;
+  private static final int CONFIG_VERSION = 5;
 
   /** Checks the values. */
   public CommunicatorOptions {
@@ -63,11 +65,11 @@ public record CommunicatorOptions(
 
   /** What the header's inline HcclCommConfigInit writes, in CANN 8.1's layout, and the values. */
   MemorySegment toNative(Arena arena) {
-    MemorySegment config = arena.allocate(NEWEST_CONFIG_BYTES, 8);
+    MemorySegment config = arena.allocate(HcclCommConfig.sizeof(), 8);
     MemorySegment info = HcclCommConfig.reserved(config);
-    HcclCommConfigInfo.configSize(info, HcclCommConfig.sizeof());
+    HcclCommConfigInfo.configSize(info, CONFIG_BYTES);
     HcclCommConfigInfo.magicWord(info, cann_h.HCCL_COMM_CONFIG_MAGIC_WORD());
-    HcclCommConfigInfo.version(info, cann_h.HCCL_COMM_CONFIG_VERSION());
+    HcclCommConfigInfo.version(info, CONFIG_VERSION);
     HcclCommConfig.hcclBufferSize(
         config, bufferSizeMb.orElse(cann_h.HCCL_COMM_BUFFSIZE_CONFIG_NOT_SET()));
     HcclCommConfig.hcclDeterministic(

@@ -42,11 +42,11 @@ final class HcclErrors {
   /** Throws unless {@code code} is 0; on the thread of the call, directly after it. */
   static void check(int code, String function, int rank, int size, String communicator) {
     if (code != 0) {
-      throw failure(code, function, rank, size, communicator);
+      throw exception(code, function, rank, size, communicator);
     }
   }
 
-  private static HcclException failure(
+  static HcclException exception(
       int code, String function, int rank, int size, String communicator) {
     String text = AclErrors.recentText();
     if (text.isEmpty()) {

@@ -194,6 +194,36 @@ class DeviceBufferTest {
   }
 
   @Test
+  void rowsOfDifferentPitch() {
+    try (Stream stream = device.createStream();
+        PinnedBuffer host = device.allocatePinned(64);
+        DeviceBuffer buffer = device.allocate(64)) {
+      for (int i = 0; i < 64; i++) {
+        host.segment().set(ValueLayout.JAVA_BYTE, i, (byte) i);
+      }
+      buffer.fillAsync(0, 64, (byte) -1, stream);
+      buffer.copyFromAsync(1, 5, host, 2, 10, 3, 4, stream);
+      stream.synchronize();
+      byte[] bytes = new byte[20];
+      buffer.copyTo(MemorySegment.ofArray(bytes));
+      byte[] expected = {
+        -1, 2, 3, 4, -1, -1, 12, 13, 14, -1, -1, 22, 23, 24, -1, -1, 32, 33, 34, -1
+      };
+      assertArrayEquals(expected, bytes);
+      buffer.copyToAsync(1, 5, host, 40, 3, 3, 4, stream);
+      stream.synchronize();
+      byte[] packed = host.segment().asSlice(40, 12).toArray(ValueLayout.JAVA_BYTE);
+      assertArrayEquals(new byte[] {2, 3, 4, 12, 13, 14, 22, 23, 24, 32, 33, 34}, packed);
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> buffer.copyFromAsync(0, 2, host, 0, 10, 3, 4, stream));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> buffer.copyFromAsync(0, 20, host, 0, 10, 10, 4, stream));
+    }
+  }
+
+  @Test
   void aWrapperLeavesTheMemoryAlone() {
     try (DeviceBuffer owner = device.allocate(64)) {
       owner.copyFrom(MemorySegment.ofArray(new byte[] {1, 2, 3, 4}));

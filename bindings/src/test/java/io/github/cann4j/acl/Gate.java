@@ -26,6 +26,14 @@ public final class Gate implements AutoCloseable {
     here = both.get(0);
     there = both.get(1);
     opener = other.createStream();
+    // The first call of two ranks waits for both of them, so it takes two threads.
+    Thread peer = Thread.ofPlatform().start(() -> there.barrier(opener));
+    here.barrier(held);
+    try {
+      peer.join();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
     received = device.allocate(64);
     sent = other.allocate(64);
     here.recv(Tensor.of(received, DataType.INT8, 64), 1, held);

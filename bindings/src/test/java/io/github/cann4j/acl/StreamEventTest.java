@@ -8,10 +8,16 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.cann4j.internal.ffi.cann_h;
+import io.github.cann4j.internal.runtime.Scratch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class StreamEventTest {
@@ -49,6 +55,80 @@ class StreamEventTest {
       assertTrue(event.isComplete());
       stream.synchronize(Duration.ofMinutes(1));
       assertTrue(stream.isComplete());
+    }
+  }
+
+  @Test
+  void waitsForALimitedTime() throws Exception {
+    try (Stream stream = device.createStream();
+        Event event = device.createEvent();
+        Gate gate = new Gate(device, stream)) {
+      stream.record(event);
+      AclException e =
+          assertThrows(AclException.class, () -> event.synchronize(Duration.ofMillis(30)));
+      assertEquals("ACL_ERROR_RT_EVENT_SYNC_TIMEOUT", e.codeName());
+      e = assertThrows(AclException.class, () -> device.synchronize(Duration.ofMillis(30)));
+      assertEquals("ACL_ERROR_RT_STREAM_SYNC_TIMEOUT", e.codeName());
+      gate.open();
+      event.synchronize(Duration.ofMinutes(1));
+      device.synchronize(Duration.ofMinutes(1));
+      assertThrows(IllegalArgumentException.class, () -> event.synchronize(Duration.ZERO));
+    }
+  }
+
+  @Test
+  void workThatHasNotStartedCanBeDropped() {
+    try (Stream held = device.createStream();
+        Stream stream = device.createStream();
+        Event event = device.createEvent();
+        DeviceBuffer buffer = device.allocate(4)) {
+      buffer.copyFrom(MemorySegment.ofArray(new int[] {7}));
+      Gate gate = new Gate(device, held);
+      held.record(event);
+      stream.waitFor(event);
+      buffer.fillAsync(0, 4, (byte) 1, stream);
+      stream.abort();
+      AclException e = assertThrows(AclException.class, stream::synchronize);
+      assertEquals("ACL_ERROR_RT_STREAM_ABORT", e.codeName());
+      stream.synchronize();
+      gate.open();
+      gate.close();
+      int[] value = new int[1];
+      buffer.copyTo(MemorySegment.ofArray(value));
+      assertEquals(7, value[0]);
+    }
+  }
+
+  @Test
+  void hostCodeRunsInOrder() {
+    assumeTrue(Cann.toolkit().has("aclrtLaunchHostFunc"), "the toolkit has no aclrtLaunchHostFunc");
+    List<Integer> order = Collections.synchronizedList(new ArrayList<>());
+    try (Stream stream = device.createStream();
+        Gate gate = new Gate(device, stream)) {
+      for (int i = 0; i < 3; i++) {
+        int number = i;
+        stream.launchHostFunc(() -> order.add(number));
+      }
+      assertTrue(order.isEmpty());
+      gate.open();
+      stream.synchronize();
+      assertEquals(List.of(0, 1, 2), order);
+    }
+  }
+
+  @Test
+  void determinismIsAnOptionOfTheDevice() {
+    try {
+      for (boolean wanted : new boolean[] {true, false}) {
+        device.setDeterministic(wanted);
+        MemorySegment value = Scratch.get().first();
+        assertEquals(0, cann_h.aclrtCtxGetSysParamOpt(cann_h.ACL_OPT_DETERMINISTIC(), value));
+        assertEquals(wanted ? 1 : 0, value.get(ValueLayout.JAVA_LONG, 0));
+        assertEquals(0, cann_h.aclrtGetSysParamOpt(cann_h.ACL_OPT_DETERMINISTIC(), value));
+        assertEquals(wanted ? 1 : 0, value.get(ValueLayout.JAVA_LONG, 0));
+      }
+    } finally {
+      device.setDeterministic(false);
     }
   }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.aclnn;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -82,11 +81,8 @@ class AttentionArgumentsTest {
 
   @Test
   void theUnchangedArgumentsAreFine() {
-    FlashAttentionVarLenScore record = packed().build();
-    assertEquals(4, record.headNum());
-    long[] ends = record.actualSeqQLen();
-    ends[0] = 99;
-    assertArrayEquals(new long[] {4, 10}, record.actualSeqQLen(), "a copy");
+    packed().build();
+    packed().headNum(4).build();
   }
 
   @Test
@@ -168,15 +164,93 @@ class AttentionArgumentsTest {
         b -> b.sparseMode(causal).attenMask(bench.garbage(DataType.INT8, 2048, 2048)),
         "UINT8 or BOOL");
     illegal(b -> b.sparseMode(SparseMode.ALL_MASK).attenMask(mask), "[6, 7]", "[2048, 2048]");
-    unsupported(b -> b.sparseMode(SparseMode.PREFIX).attenMask(mask), "PREFIX", "ALL_MASK");
+    unsupported(
+        b -> b.sparseMode(SparseMode.PREFIX).attenMask(mask), "PREFIX", "PREFIX_COMPRESSED");
+  }
+
+  @Test
+  void windowsMustReachWhatTheyHaveTo() {
+    illegal(
+        b -> b.attenMask(mask).sparseMode(SparseMode.BAND).preTokens(-5).nextTokens(4), "-5", "4");
+    illegal(
+        b -> b.attenMask(mask).sparseMode(SparseMode.BAND).preTokens(9).nextTokens(-2),
+        "at least -1",
+        "4 queries",
+        "5 keys");
+    illegal(
+        b ->
+            b.attenMask(mask)
+                .sparseMode(SparseMode.RIGHT_DOWN_CAUSAL_BAND)
+                .preTokens(6)
+                .nextTokens(0),
+        "7 keys of sequence 1",
+        "6");
+    illegal(
+        b ->
+            b.attenMask(mask)
+                .sparseMode(SparseMode.RIGHT_DOWN_CAUSAL_BAND)
+                .preTokens(7)
+                .nextTokens(1),
+        "must not be positive");
+    packed()
+        .attenMask(mask)
+        .sparseMode(SparseMode.BAND_LEFT_UP_CAUSAL)
+        .preTokens(5)
+        .nextTokens(-1)
+        .build();
+  }
+
+  @Test
+  void prefixesMustFitTheirSequences() {
+    Tensor table = bench.garbage(DataType.UINT8, 3072, 2048);
+    SparseMode mode = SparseMode.PREFIX_COMPRESSED;
+    illegal(b -> b.attenMask(table).sparseMode(mode), "0 for 2");
+    illegal(b -> b.attenMask(table).sparseMode(mode).prefix(5, 8), "prefix 1 is 8", "1 to 7");
+    illegal(b -> b.attenMask(table).sparseMode(mode).prefix(0, 7), "prefix 0 is 0", "1 to 5");
+    illegal(b -> b.prefix(1, 1), "no effect");
+    packed().attenMask(table).sparseMode(mode).prefix(1, 7).build();
+  }
+
+  @Test
+  void biasAndDropoutMustFit() {
+    int pairs = 4 * 5 + 6 * 7;
+    illegal(b -> b.pseType(PseType.OUTER_MUL_ADD), "no effect", "realShift");
+    illegal(b -> b.realShift(bench.garbage(DataType.FLOAT, 7)), "[248]", "[48]", "[7]");
+    illegal(b -> b.realShift(bench.garbage(DataType.BF16, 4 * pairs)), "BF16");
+    illegal(
+        b -> b.realShift(bench.garbage(DataType.FLOAT, 3)).pseType(PseType.INNER_MUL_ADD),
+        "one slope per head",
+        "[4]");
+    illegal(b -> b.realShift(bench.garbage(DataType.FLOAT, 48)).qStartIdx(1), "INNER_MUL_ADD");
+    illegal(b -> b.keepProb(0.9), "0.9", "dropMask");
+    illegal(b -> b.dropMask(bench.garbage(DataType.UINT8, 31)), "keepProb 1");
+    illegal(b -> b.dropMask(bench.garbage(DataType.UINT8, 30)).keepProb(0.9), "31", "248");
+    packed()
+        .realShift(bench.garbage(DataType.FLOAT, 4 * pairs))
+        .dropMask(bench.garbage(DataType.UINT8, 31))
+        .keepProb(0.9)
+        .build();
+  }
+
+  @Test
+  void ropesMustFit() {
+    Tensor rope = bench.garbage(DataType.FLOAT, 10, 4, 8);
+    illegal(b -> b.queryRope(rope), "together");
+    unsupported(b -> b.queryRope(rope).keyRope(rope), "BF16", "append");
+    unsupported(
+        b ->
+            b.softmaxLayout(SoftmaxLayout.SAME_AS_INPUT)
+                .realShift(bench.garbage(DataType.FLOAT, 4))
+                .pseType(PseType.INNER_MUL_ADD),
+        "SAME_AS_INPUT",
+        "INNER_MUL_ADD",
+        "BY_SEQUENCE");
   }
 
   @Test
   void whatCannotBeDoneNamesTheNearest() {
-    unsupported(b -> b.keepProb(0.9), "0.9", "keepProb 1");
     illegal(b -> b.keepProb(0), "keepProb");
     illegal(b -> b.innerPrecise(3), "innerPrecise");
-    illegal(b -> b.preTokens(-5).nextTokens(4), "-5", "4");
     String message =
         assertThrows(
                 UnsupportedOperationException.class,

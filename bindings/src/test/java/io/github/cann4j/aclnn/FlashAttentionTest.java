@@ -14,12 +14,14 @@ import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The four attention records against the formulas in fp64. */
+@Tag("npu")
 class FlashAttentionTest {
   private static final int HEADS = 4;
   private static final int KV_HEADS = 2;

@@ -14,10 +14,12 @@ import io.github.cann4j.support.Seed;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@Tag("npu")
 class RingAttentionUpdateTest {
   private static final int ROWS = 9;
   private static final int HEADS = 3;

@@ -13,9 +13,11 @@ import io.github.cann4j.support.Seed;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
+@Tag("npu")
 class TensorOpsTest {
   private Bench bench;
 
@@ -62,6 +64,41 @@ class TensorOpsTest {
     assertValues(a, -14, -8, 14, 7);
     TensorOps.inplaceZero(a, bench.stream, bench.workspace);
     assertValues(a, 0, 0, 0, 0);
+  }
+
+  @Test
+  void theRestOfArithmetic() {
+    Tensor a = floats(1, 2, 3, 4);
+    Tensor b = floats(8, 6, -4, 0.5f);
+    Tensor out = bench.garbage(DataType.FLOAT, 4);
+    TensorOps.adds(a, 10, 0.5, out, bench.stream, bench.workspace);
+    assertValues(out, 6, 7, 8, 9);
+    TensorOps.neg(a, out, bench.stream, bench.workspace);
+    assertValues(out, -1, -2, -3, -4);
+    TensorOps.log(a, out, bench.stream, bench.workspace);
+    assertValues(out, 0, (float) Math.log(2), (float) Math.log(3), (float) Math.log(4));
+    TensorOps.silu(a, out, bench.stream, bench.workspace);
+    float[] expected = new float[4];
+    for (int i = 0; i < 4; i++) {
+      expected[i] = (float) ((i + 1) / (1 + Math.exp(-i - 1)));
+    }
+    assertValues(out, expected);
+    TensorOps.inplaceAdds(a, 1, 2, bench.stream, bench.workspace);
+    assertValues(a, 3, 4, 5, 6);
+    TensorOps.inplaceSub(a, b, 0.5, bench.stream, bench.workspace);
+    assertValues(a, -1, 1, 7, 5.75f);
+    TensorOps.inplaceMul(a, b, bench.stream, bench.workspace);
+    assertValues(a, -8, 6, -28, 2.875f);
+    TensorOps.inplaceDiv(a, b, bench.stream, bench.workspace);
+    assertValues(a, -1, 1, 7, 5.75f);
+    TensorOps.inplaceFillScalar(a, 0.5, bench.stream, bench.workspace);
+    TensorOps.inplaceExp(a, bench.stream, bench.workspace);
+    float e = (float) Math.exp(0.5);
+    assertValues(a, e, e, e, e);
+    Tensor condition = bench.garbage(DataType.BOOL, 4);
+    condition.buffer().copyFrom(java.lang.foreign.MemorySegment.ofArray(new byte[] {1, 0, 0, 1}));
+    TensorOps.sWhere(condition, a, b, out, bench.stream, bench.workspace);
+    assertValues(out, e, 6, -4, e);
   }
 
   @Test

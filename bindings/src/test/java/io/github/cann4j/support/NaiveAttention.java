@@ -3,7 +3,7 @@ package io.github.cann4j.support;
 
 /**
  * Attention of one sequence in fp64, written as the formulas are: rows of q, k and v are [S][N][D]
- * arrays, causal means j ≤ i + shift.
+ * arrays, causal means j ≤ i + shift, and {@link Rules} say the rest.
  */
 public final class NaiveAttention {
   /** Output [Sq][N][Dv]. */
@@ -26,14 +26,49 @@ public final class NaiveAttention {
 
   /** Sizes of a sequence; {@code shift} null for no mask. */
   public record Sizes(
-      int sq, int skv, int heads, int kvHeads, int dim, int valueDim, Integer shift) {
-    boolean sees(int i, int j) {
-      return shift == null || j <= i + shift;
+      int sq, int skv, int heads, int kvHeads, int dim, int valueDim, Integer shift) {}
+
+  /** What happens to the score of query i and key j in head n. */
+  public interface Rules {
+    /** Whether the key takes part. */
+    default boolean sees(int i, int j) {
+      return true;
+    }
+
+    /** What is added to the scaled score. */
+    default double bias(int n, int i, int j) {
+      return 0;
+    }
+
+    /** The factor of the probability under dropout. */
+    default double kept(int n, int i, int j) {
+      return 1;
     }
   }
 
-  /** Computes all at once. */
+  private final Rules rules;
+
+  /** Computes all at once; {@code dy} null leaves out the gradients. */
   public NaiveAttention(Sizes s, double scale, float[] q, float[] k, float[] v, float[] dy) {
+    this(
+        s,
+        scale,
+        new Rules() {
+          @Override
+          public boolean sees(int i, int j) {
+            return s.shift == null || j <= i + s.shift;
+          }
+        },
+        q,
+        k,
+        v,
+        dy);
+  }
+
+  /** Computes all at once. */
+  public NaiveAttention(
+      Sizes s, double scale, Rules rules, float[] q, float[] k, float[] v, float[] dy) {
+    this.rules = rules;
     out = new double[s.sq * s.heads * s.valueDim];
     max = new double[s.heads * s.sq];
     sum = new double[s.heads * s.sq];
@@ -55,18 +90,18 @@ public final class NaiveAttention {
     double[] p = new double[s.skv];
     double rowMax = Double.NEGATIVE_INFINITY;
     for (int j = 0; j < s.skv; j++) {
-      if (s.sees(i, j)) {
+      if (rules.sees(i, j)) {
         int kAt = (j * s.kvHeads + kv) * s.dim;
         for (int d = 0; d < s.dim; d++) {
           p[j] += (double) q[qAt + d] * k[kAt + d];
         }
-        p[j] *= scale;
+        p[j] = p[j] * scale + rules.bias(n, i, j);
         rowMax = Math.max(rowMax, p[j]);
       }
     }
     double rowSum = 0;
     for (int j = 0; j < s.skv; j++) {
-      p[j] = s.sees(i, j) ? Math.exp(p[j] - rowMax) : 0;
+      p[j] = rules.sees(i, j) ? Math.exp(p[j] - rowMax) : 0;
       rowSum += p[j];
     }
     max[n * s.sq + i] = rowMax;
@@ -74,7 +109,7 @@ public final class NaiveAttention {
     for (int j = 0; j < s.skv; j++) {
       p[j] /= rowSum;
       for (int d = 0; d < s.valueDim; d++) {
-        out[outAt + d] += p[j] * v[(j * s.kvHeads + kv) * s.valueDim + d];
+        out[outAt + d] += p[j] * rules.kept(n, i, j) * v[(j * s.kvHeads + kv) * s.valueDim + d];
       }
     }
     if (dy != null) {
@@ -103,9 +138,10 @@ public final class NaiveAttention {
       int kAt = (j * s.kvHeads + kv) * s.dim;
       int vAt = (j * s.kvHeads + kv) * s.valueDim;
       double dp = 0;
+      double kept = rules.kept(n, i, j);
       for (int d = 0; d < s.valueDim; d++) {
-        dp += (double) dy[outAt + d] * v[vAt + d];
-        dv[vAt + d] += p[j] * dy[outAt + d];
+        dp += (double) dy[outAt + d] * v[vAt + d] * kept;
+        dv[vAt + d] += p[j] * kept * dy[outAt + d];
       }
       double ds = p[j] * (dp - delta) * scale;
       for (int d = 0; d < s.dim; d++) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.support;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import io.github.cann4j.acl.Device;
 import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.hccl.CommunicatorOptions;
@@ -37,6 +39,7 @@ public final class Ranks {
 
   /** The same with options. */
   public static void run(int size, CommunicatorOptions options, Work work) {
+    assumeTrue(size <= Device.count(), () -> size + " devices needed, there are " + Device.count());
     RootInfo root = RootInfo.create(Device.open(0));
     threads(
         size,

@@ -83,7 +83,8 @@ final class AttentionCase {
     return new Results(out, dq, dk, dv, sent.stream().mapToLong(Long::longValue).sum());
   }
 
-  private long runRank(
+  /** One rank's part; its rows of out, dq, dk and dv go into the results. Returns the bytes it sent. */
+  long runRank(
       ContextParallelPlan plan,
       Device device,
       ContextParallelGroups groups,

@@ -14,11 +14,13 @@ import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.plan.Sharding;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Ring, Ulysses and hybrid attention against the fp64 reference and against one device. */
+@Tag("npu")
 class ContextParallelAttentionTest {
   private static final String[] NAMES = {"out", "dq", "dk", "dv"};
 

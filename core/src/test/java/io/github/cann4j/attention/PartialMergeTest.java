@@ -14,10 +14,12 @@ import io.github.cann4j.plan.RowRange;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The merge of two partial results, by CANN's operator and by elementwise operators, against fp64. */
+@Tag("npu")
 class PartialMergeTest {
   private static final int HEADS = 2;
   private static final int ROWS = 12;

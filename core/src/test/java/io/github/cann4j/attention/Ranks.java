@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.attention;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import io.github.cann4j.acl.Device;
 import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.hccl.RootInfo;
@@ -23,6 +25,7 @@ final class Ranks {
   private Ranks() {}
 
   static <T> List<T> run(int size, Body<T> body) throws Exception {
+    assumeTrue(size <= Device.count(), () -> size + " devices needed, there are " + Device.count());
     RootInfo root = RootInfo.create(Device.open(0));
     List<CompletableFuture<T>> results = new ArrayList<>();
     CompletableFuture<T> firstFailure = new CompletableFuture<>();

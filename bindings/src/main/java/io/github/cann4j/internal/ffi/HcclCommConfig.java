@@ -24,6 +24,17 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint32_t hcclOpExpansionMode;
  *     uint32_t hcclRdmaTrafficClass;
  *     uint32_t hcclRdmaServiceLevel;
+ *     uint32_t hcclWorldRankID;
+ *     uint64_t hcclJobID;
+ *     uint8_t aclGraphZeroCopyEnable;
+ *     int32_t hcclExecTimeOut;
+ *     char hcclAlgo[1600];
+ *     char hcclRetryEnable[50];
+ *     char hcclRetryParams[128];
+ *     char hcclBufferName[128];
+ *     uint32_t hcclQos;
+ *     uint64_t hcclSymWinMaxMemSizePerRank;
+ *     uint32_t hcclChannelSqDepth;
  * }
  * }
  */
@@ -41,7 +52,21 @@ public class HcclCommConfig {
         MemoryLayout.sequenceLayout(128, cann_h.C_CHAR).withName("hcclUdi"),
         cann_h.C_INT.withName("hcclOpExpansionMode"),
         cann_h.C_INT.withName("hcclRdmaTrafficClass"),
-        cann_h.C_INT.withName("hcclRdmaServiceLevel")
+        cann_h.C_INT.withName("hcclRdmaServiceLevel"),
+        cann_h.C_INT.withName("hcclWorldRankID"),
+        cann_h.C_LONG.withName("hcclJobID"),
+        cann_h.C_CHAR.withName("aclGraphZeroCopyEnable"),
+        MemoryLayout.paddingLayout(3),
+        cann_h.C_INT.withName("hcclExecTimeOut"),
+        MemoryLayout.sequenceLayout(1600, cann_h.C_CHAR).withName("hcclAlgo"),
+        MemoryLayout.sequenceLayout(50, cann_h.C_CHAR).withName("hcclRetryEnable"),
+        MemoryLayout.sequenceLayout(128, cann_h.C_CHAR).withName("hcclRetryParams"),
+        MemoryLayout.sequenceLayout(128, cann_h.C_CHAR).withName("hcclBufferName"),
+        MemoryLayout.paddingLayout(2),
+        cann_h.C_INT.withName("hcclQos"),
+        cann_h.C_LONG.withName("hcclSymWinMaxMemSizePerRank"),
+        cann_h.C_INT.withName("hcclChannelSqDepth"),
+        MemoryLayout.paddingLayout(4)
     ).withName("HcclCommConfig");
 
     /**
@@ -500,6 +525,622 @@ public class HcclCommConfig {
      */
     public static void hcclRdmaServiceLevel(MemorySegment struct, int fieldValue) {
         struct.set(hcclRdmaServiceLevel$LAYOUT, hcclRdmaServiceLevel$OFFSET, fieldValue);
+    }
+
+    private static final OfInt hcclWorldRankID$LAYOUT = (OfInt)$LAYOUT.select(groupElement("hcclWorldRankID"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint32_t hcclWorldRankID
+     * }
+     */
+    public static final OfInt hcclWorldRankID$layout() {
+        return hcclWorldRankID$LAYOUT;
+    }
+
+    private static final long hcclWorldRankID$OFFSET = $LAYOUT.byteOffset(groupElement("hcclWorldRankID"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint32_t hcclWorldRankID
+     * }
+     */
+    public static final long hcclWorldRankID$offset() {
+        return hcclWorldRankID$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint32_t hcclWorldRankID
+     * }
+     */
+    public static int hcclWorldRankID(MemorySegment struct) {
+        return struct.get(hcclWorldRankID$LAYOUT, hcclWorldRankID$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint32_t hcclWorldRankID
+     * }
+     */
+    public static void hcclWorldRankID(MemorySegment struct, int fieldValue) {
+        struct.set(hcclWorldRankID$LAYOUT, hcclWorldRankID$OFFSET, fieldValue);
+    }
+
+    private static final OfLong hcclJobID$LAYOUT = (OfLong)$LAYOUT.select(groupElement("hcclJobID"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t hcclJobID
+     * }
+     */
+    public static final OfLong hcclJobID$layout() {
+        return hcclJobID$LAYOUT;
+    }
+
+    private static final long hcclJobID$OFFSET = $LAYOUT.byteOffset(groupElement("hcclJobID"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t hcclJobID
+     * }
+     */
+    public static final long hcclJobID$offset() {
+        return hcclJobID$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t hcclJobID
+     * }
+     */
+    public static long hcclJobID(MemorySegment struct) {
+        return struct.get(hcclJobID$LAYOUT, hcclJobID$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t hcclJobID
+     * }
+     */
+    public static void hcclJobID(MemorySegment struct, long fieldValue) {
+        struct.set(hcclJobID$LAYOUT, hcclJobID$OFFSET, fieldValue);
+    }
+
+    private static final OfByte aclGraphZeroCopyEnable$LAYOUT = (OfByte)$LAYOUT.select(groupElement("aclGraphZeroCopyEnable"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint8_t aclGraphZeroCopyEnable
+     * }
+     */
+    public static final OfByte aclGraphZeroCopyEnable$layout() {
+        return aclGraphZeroCopyEnable$LAYOUT;
+    }
+
+    private static final long aclGraphZeroCopyEnable$OFFSET = $LAYOUT.byteOffset(groupElement("aclGraphZeroCopyEnable"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint8_t aclGraphZeroCopyEnable
+     * }
+     */
+    public static final long aclGraphZeroCopyEnable$offset() {
+        return aclGraphZeroCopyEnable$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint8_t aclGraphZeroCopyEnable
+     * }
+     */
+    public static byte aclGraphZeroCopyEnable(MemorySegment struct) {
+        return struct.get(aclGraphZeroCopyEnable$LAYOUT, aclGraphZeroCopyEnable$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint8_t aclGraphZeroCopyEnable
+     * }
+     */
+    public static void aclGraphZeroCopyEnable(MemorySegment struct, byte fieldValue) {
+        struct.set(aclGraphZeroCopyEnable$LAYOUT, aclGraphZeroCopyEnable$OFFSET, fieldValue);
+    }
+
+    private static final OfInt hcclExecTimeOut$LAYOUT = (OfInt)$LAYOUT.select(groupElement("hcclExecTimeOut"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t hcclExecTimeOut
+     * }
+     */
+    public static final OfInt hcclExecTimeOut$layout() {
+        return hcclExecTimeOut$LAYOUT;
+    }
+
+    private static final long hcclExecTimeOut$OFFSET = $LAYOUT.byteOffset(groupElement("hcclExecTimeOut"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t hcclExecTimeOut
+     * }
+     */
+    public static final long hcclExecTimeOut$offset() {
+        return hcclExecTimeOut$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t hcclExecTimeOut
+     * }
+     */
+    public static int hcclExecTimeOut(MemorySegment struct) {
+        return struct.get(hcclExecTimeOut$LAYOUT, hcclExecTimeOut$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t hcclExecTimeOut
+     * }
+     */
+    public static void hcclExecTimeOut(MemorySegment struct, int fieldValue) {
+        struct.set(hcclExecTimeOut$LAYOUT, hcclExecTimeOut$OFFSET, fieldValue);
+    }
+
+    private static final SequenceLayout hcclAlgo$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("hcclAlgo"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * char hcclAlgo[1600]
+     * }
+     */
+    public static final SequenceLayout hcclAlgo$layout() {
+        return hcclAlgo$LAYOUT;
+    }
+
+    private static final long hcclAlgo$OFFSET = $LAYOUT.byteOffset(groupElement("hcclAlgo"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * char hcclAlgo[1600]
+     * }
+     */
+    public static final long hcclAlgo$offset() {
+        return hcclAlgo$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * char hcclAlgo[1600]
+     * }
+     */
+    public static MemorySegment hcclAlgo(MemorySegment struct) {
+        return struct.asSlice(hcclAlgo$OFFSET, hcclAlgo$LAYOUT.byteSize());
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * char hcclAlgo[1600]
+     * }
+     */
+    public static void hcclAlgo(MemorySegment struct, MemorySegment fieldValue) {
+        MemorySegment.copy(fieldValue, 0L, struct, hcclAlgo$OFFSET, hcclAlgo$LAYOUT.byteSize());
+    }
+
+    private static long[] hcclAlgo$DIMS = { 1600 };
+
+    /**
+     * Dimensions for array field:
+     * {@snippet lang=c :
+     * char hcclAlgo[1600]
+     * }
+     */
+    public static long[] hcclAlgo$dimensions() {
+        return hcclAlgo$DIMS;
+    }
+    private static final VarHandle hcclAlgo$ELEM_HANDLE = hcclAlgo$LAYOUT.varHandle(sequenceElement());
+
+    /**
+     * Indexed getter for field:
+     * {@snippet lang=c :
+     * char hcclAlgo[1600]
+     * }
+     */
+    public static byte hcclAlgo(MemorySegment struct, long index0) {
+        return (byte)hcclAlgo$ELEM_HANDLE.get(struct, hcclAlgo$OFFSET, index0);
+    }
+
+    /**
+     * Indexed setter for field:
+     * {@snippet lang=c :
+     * char hcclAlgo[1600]
+     * }
+     */
+    public static void hcclAlgo(MemorySegment struct, long index0, byte fieldValue) {
+        hcclAlgo$ELEM_HANDLE.set(struct, hcclAlgo$OFFSET, index0, fieldValue);
+    }
+
+    private static final SequenceLayout hcclRetryEnable$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("hcclRetryEnable"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * char hcclRetryEnable[50]
+     * }
+     */
+    public static final SequenceLayout hcclRetryEnable$layout() {
+        return hcclRetryEnable$LAYOUT;
+    }
+
+    private static final long hcclRetryEnable$OFFSET = $LAYOUT.byteOffset(groupElement("hcclRetryEnable"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * char hcclRetryEnable[50]
+     * }
+     */
+    public static final long hcclRetryEnable$offset() {
+        return hcclRetryEnable$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * char hcclRetryEnable[50]
+     * }
+     */
+    public static MemorySegment hcclRetryEnable(MemorySegment struct) {
+        return struct.asSlice(hcclRetryEnable$OFFSET, hcclRetryEnable$LAYOUT.byteSize());
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * char hcclRetryEnable[50]
+     * }
+     */
+    public static void hcclRetryEnable(MemorySegment struct, MemorySegment fieldValue) {
+        MemorySegment.copy(fieldValue, 0L, struct, hcclRetryEnable$OFFSET, hcclRetryEnable$LAYOUT.byteSize());
+    }
+
+    private static long[] hcclRetryEnable$DIMS = { 50 };
+
+    /**
+     * Dimensions for array field:
+     * {@snippet lang=c :
+     * char hcclRetryEnable[50]
+     * }
+     */
+    public static long[] hcclRetryEnable$dimensions() {
+        return hcclRetryEnable$DIMS;
+    }
+    private static final VarHandle hcclRetryEnable$ELEM_HANDLE = hcclRetryEnable$LAYOUT.varHandle(sequenceElement());
+
+    /**
+     * Indexed getter for field:
+     * {@snippet lang=c :
+     * char hcclRetryEnable[50]
+     * }
+     */
+    public static byte hcclRetryEnable(MemorySegment struct, long index0) {
+        return (byte)hcclRetryEnable$ELEM_HANDLE.get(struct, hcclRetryEnable$OFFSET, index0);
+    }
+
+    /**
+     * Indexed setter for field:
+     * {@snippet lang=c :
+     * char hcclRetryEnable[50]
+     * }
+     */
+    public static void hcclRetryEnable(MemorySegment struct, long index0, byte fieldValue) {
+        hcclRetryEnable$ELEM_HANDLE.set(struct, hcclRetryEnable$OFFSET, index0, fieldValue);
+    }
+
+    private static final SequenceLayout hcclRetryParams$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("hcclRetryParams"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * char hcclRetryParams[128]
+     * }
+     */
+    public static final SequenceLayout hcclRetryParams$layout() {
+        return hcclRetryParams$LAYOUT;
+    }
+
+    private static final long hcclRetryParams$OFFSET = $LAYOUT.byteOffset(groupElement("hcclRetryParams"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * char hcclRetryParams[128]
+     * }
+     */
+    public static final long hcclRetryParams$offset() {
+        return hcclRetryParams$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * char hcclRetryParams[128]
+     * }
+     */
+    public static MemorySegment hcclRetryParams(MemorySegment struct) {
+        return struct.asSlice(hcclRetryParams$OFFSET, hcclRetryParams$LAYOUT.byteSize());
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * char hcclRetryParams[128]
+     * }
+     */
+    public static void hcclRetryParams(MemorySegment struct, MemorySegment fieldValue) {
+        MemorySegment.copy(fieldValue, 0L, struct, hcclRetryParams$OFFSET, hcclRetryParams$LAYOUT.byteSize());
+    }
+
+    private static long[] hcclRetryParams$DIMS = { 128 };
+
+    /**
+     * Dimensions for array field:
+     * {@snippet lang=c :
+     * char hcclRetryParams[128]
+     * }
+     */
+    public static long[] hcclRetryParams$dimensions() {
+        return hcclRetryParams$DIMS;
+    }
+    private static final VarHandle hcclRetryParams$ELEM_HANDLE = hcclRetryParams$LAYOUT.varHandle(sequenceElement());
+
+    /**
+     * Indexed getter for field:
+     * {@snippet lang=c :
+     * char hcclRetryParams[128]
+     * }
+     */
+    public static byte hcclRetryParams(MemorySegment struct, long index0) {
+        return (byte)hcclRetryParams$ELEM_HANDLE.get(struct, hcclRetryParams$OFFSET, index0);
+    }
+
+    /**
+     * Indexed setter for field:
+     * {@snippet lang=c :
+     * char hcclRetryParams[128]
+     * }
+     */
+    public static void hcclRetryParams(MemorySegment struct, long index0, byte fieldValue) {
+        hcclRetryParams$ELEM_HANDLE.set(struct, hcclRetryParams$OFFSET, index0, fieldValue);
+    }
+
+    private static final SequenceLayout hcclBufferName$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("hcclBufferName"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * char hcclBufferName[128]
+     * }
+     */
+    public static final SequenceLayout hcclBufferName$layout() {
+        return hcclBufferName$LAYOUT;
+    }
+
+    private static final long hcclBufferName$OFFSET = $LAYOUT.byteOffset(groupElement("hcclBufferName"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * char hcclBufferName[128]
+     * }
+     */
+    public static final long hcclBufferName$offset() {
+        return hcclBufferName$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * char hcclBufferName[128]
+     * }
+     */
+    public static MemorySegment hcclBufferName(MemorySegment struct) {
+        return struct.asSlice(hcclBufferName$OFFSET, hcclBufferName$LAYOUT.byteSize());
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * char hcclBufferName[128]
+     * }
+     */
+    public static void hcclBufferName(MemorySegment struct, MemorySegment fieldValue) {
+        MemorySegment.copy(fieldValue, 0L, struct, hcclBufferName$OFFSET, hcclBufferName$LAYOUT.byteSize());
+    }
+
+    private static long[] hcclBufferName$DIMS = { 128 };
+
+    /**
+     * Dimensions for array field:
+     * {@snippet lang=c :
+     * char hcclBufferName[128]
+     * }
+     */
+    public static long[] hcclBufferName$dimensions() {
+        return hcclBufferName$DIMS;
+    }
+    private static final VarHandle hcclBufferName$ELEM_HANDLE = hcclBufferName$LAYOUT.varHandle(sequenceElement());
+
+    /**
+     * Indexed getter for field:
+     * {@snippet lang=c :
+     * char hcclBufferName[128]
+     * }
+     */
+    public static byte hcclBufferName(MemorySegment struct, long index0) {
+        return (byte)hcclBufferName$ELEM_HANDLE.get(struct, hcclBufferName$OFFSET, index0);
+    }
+
+    /**
+     * Indexed setter for field:
+     * {@snippet lang=c :
+     * char hcclBufferName[128]
+     * }
+     */
+    public static void hcclBufferName(MemorySegment struct, long index0, byte fieldValue) {
+        hcclBufferName$ELEM_HANDLE.set(struct, hcclBufferName$OFFSET, index0, fieldValue);
+    }
+
+    private static final OfInt hcclQos$LAYOUT = (OfInt)$LAYOUT.select(groupElement("hcclQos"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint32_t hcclQos
+     * }
+     */
+    public static final OfInt hcclQos$layout() {
+        return hcclQos$LAYOUT;
+    }
+
+    private static final long hcclQos$OFFSET = $LAYOUT.byteOffset(groupElement("hcclQos"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint32_t hcclQos
+     * }
+     */
+    public static final long hcclQos$offset() {
+        return hcclQos$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint32_t hcclQos
+     * }
+     */
+    public static int hcclQos(MemorySegment struct) {
+        return struct.get(hcclQos$LAYOUT, hcclQos$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint32_t hcclQos
+     * }
+     */
+    public static void hcclQos(MemorySegment struct, int fieldValue) {
+        struct.set(hcclQos$LAYOUT, hcclQos$OFFSET, fieldValue);
+    }
+
+    private static final OfLong hcclSymWinMaxMemSizePerRank$LAYOUT = (OfLong)$LAYOUT.select(groupElement("hcclSymWinMaxMemSizePerRank"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t hcclSymWinMaxMemSizePerRank
+     * }
+     */
+    public static final OfLong hcclSymWinMaxMemSizePerRank$layout() {
+        return hcclSymWinMaxMemSizePerRank$LAYOUT;
+    }
+
+    private static final long hcclSymWinMaxMemSizePerRank$OFFSET = $LAYOUT.byteOffset(groupElement("hcclSymWinMaxMemSizePerRank"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t hcclSymWinMaxMemSizePerRank
+     * }
+     */
+    public static final long hcclSymWinMaxMemSizePerRank$offset() {
+        return hcclSymWinMaxMemSizePerRank$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t hcclSymWinMaxMemSizePerRank
+     * }
+     */
+    public static long hcclSymWinMaxMemSizePerRank(MemorySegment struct) {
+        return struct.get(hcclSymWinMaxMemSizePerRank$LAYOUT, hcclSymWinMaxMemSizePerRank$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t hcclSymWinMaxMemSizePerRank
+     * }
+     */
+    public static void hcclSymWinMaxMemSizePerRank(MemorySegment struct, long fieldValue) {
+        struct.set(hcclSymWinMaxMemSizePerRank$LAYOUT, hcclSymWinMaxMemSizePerRank$OFFSET, fieldValue);
+    }
+
+    private static final OfInt hcclChannelSqDepth$LAYOUT = (OfInt)$LAYOUT.select(groupElement("hcclChannelSqDepth"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint32_t hcclChannelSqDepth
+     * }
+     */
+    public static final OfInt hcclChannelSqDepth$layout() {
+        return hcclChannelSqDepth$LAYOUT;
+    }
+
+    private static final long hcclChannelSqDepth$OFFSET = $LAYOUT.byteOffset(groupElement("hcclChannelSqDepth"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint32_t hcclChannelSqDepth
+     * }
+     */
+    public static final long hcclChannelSqDepth$offset() {
+        return hcclChannelSqDepth$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint32_t hcclChannelSqDepth
+     * }
+     */
+    public static int hcclChannelSqDepth(MemorySegment struct) {
+        return struct.get(hcclChannelSqDepth$LAYOUT, hcclChannelSqDepth$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint32_t hcclChannelSqDepth
+     * }
+     */
+    public static void hcclChannelSqDepth(MemorySegment struct, int fieldValue) {
+        struct.set(hcclChannelSqDepth$LAYOUT, hcclChannelSqDepth$OFFSET, fieldValue);
     }
 
     /**

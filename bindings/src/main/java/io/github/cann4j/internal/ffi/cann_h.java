@@ -23,6 +23,933 @@ public class cann_h extends cann_h$shared {
 
     static final SymbolLookup SYMBOL_LOOKUP = io.github.cann4j.internal.toolkit.Symbols.lookup();
 
+    private static final int ACL_ERROR_RT_PARAM_INVALID = (int)107000L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_PARAM_INVALID 107000
+     * }
+     */
+    public static int ACL_ERROR_RT_PARAM_INVALID() {
+        return ACL_ERROR_RT_PARAM_INVALID;
+    }
+    private static final int ACL_ERROR_RT_INVALID_DEVICEID = (int)107001L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_INVALID_DEVICEID 107001
+     * }
+     */
+    public static int ACL_ERROR_RT_INVALID_DEVICEID() {
+        return ACL_ERROR_RT_INVALID_DEVICEID;
+    }
+    private static final int ACL_ERROR_RT_CONTEXT_NULL = (int)107002L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_CONTEXT_NULL 107002
+     * }
+     */
+    public static int ACL_ERROR_RT_CONTEXT_NULL() {
+        return ACL_ERROR_RT_CONTEXT_NULL;
+    }
+    private static final int ACL_ERROR_RT_STREAM_CONTEXT = (int)107003L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_CONTEXT 107003
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_CONTEXT() {
+        return ACL_ERROR_RT_STREAM_CONTEXT;
+    }
+    private static final int ACL_ERROR_RT_MODEL_CONTEXT = (int)107004L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_MODEL_CONTEXT 107004
+     * }
+     */
+    public static int ACL_ERROR_RT_MODEL_CONTEXT() {
+        return ACL_ERROR_RT_MODEL_CONTEXT;
+    }
+    private static final int ACL_ERROR_RT_STREAM_MODEL = (int)107005L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_MODEL 107005
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_MODEL() {
+        return ACL_ERROR_RT_STREAM_MODEL;
+    }
+    private static final int ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID = (int)107006L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID 107006
+     * }
+     */
+    public static int ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID() {
+        return ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID;
+    }
+    private static final int ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL = (int)107007L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL 107007
+     * }
+     */
+    public static int ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL() {
+        return ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL;
+    }
+    private static final int ACL_ERROR_RT_ADDR_UNALIGNED = (int)107008L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_ADDR_UNALIGNED 107008
+     * }
+     */
+    public static int ACL_ERROR_RT_ADDR_UNALIGNED() {
+        return ACL_ERROR_RT_ADDR_UNALIGNED;
+    }
+    private static final int ACL_ERROR_RT_FILE_OPEN = (int)107009L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_FILE_OPEN 107009
+     * }
+     */
+    public static int ACL_ERROR_RT_FILE_OPEN() {
+        return ACL_ERROR_RT_FILE_OPEN;
+    }
+    private static final int ACL_ERROR_RT_FILE_WRITE = (int)107010L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_FILE_WRITE 107010
+     * }
+     */
+    public static int ACL_ERROR_RT_FILE_WRITE() {
+        return ACL_ERROR_RT_FILE_WRITE;
+    }
+    private static final int ACL_ERROR_RT_STREAM_SUBSCRIBE = (int)107011L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_SUBSCRIBE 107011
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_SUBSCRIBE() {
+        return ACL_ERROR_RT_STREAM_SUBSCRIBE;
+    }
+    private static final int ACL_ERROR_RT_THREAD_SUBSCRIBE = (int)107012L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_THREAD_SUBSCRIBE 107012
+     * }
+     */
+    public static int ACL_ERROR_RT_THREAD_SUBSCRIBE() {
+        return ACL_ERROR_RT_THREAD_SUBSCRIBE;
+    }
+    private static final int ACL_ERROR_RT_GROUP_NOT_SET = (int)107013L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_GROUP_NOT_SET 107013
+     * }
+     */
+    public static int ACL_ERROR_RT_GROUP_NOT_SET() {
+        return ACL_ERROR_RT_GROUP_NOT_SET;
+    }
+    private static final int ACL_ERROR_RT_GROUP_NOT_CREATE = (int)107014L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_GROUP_NOT_CREATE 107014
+     * }
+     */
+    public static int ACL_ERROR_RT_GROUP_NOT_CREATE() {
+        return ACL_ERROR_RT_GROUP_NOT_CREATE;
+    }
+    private static final int ACL_ERROR_RT_STREAM_NO_CB_REG = (int)107015L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_NO_CB_REG 107015
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_NO_CB_REG() {
+        return ACL_ERROR_RT_STREAM_NO_CB_REG;
+    }
+    private static final int ACL_ERROR_RT_INVALID_MEMORY_TYPE = (int)107016L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_INVALID_MEMORY_TYPE 107016
+     * }
+     */
+    public static int ACL_ERROR_RT_INVALID_MEMORY_TYPE() {
+        return ACL_ERROR_RT_INVALID_MEMORY_TYPE;
+    }
+    private static final int ACL_ERROR_RT_INVALID_HANDLE = (int)107017L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_INVALID_HANDLE 107017
+     * }
+     */
+    public static int ACL_ERROR_RT_INVALID_HANDLE() {
+        return ACL_ERROR_RT_INVALID_HANDLE;
+    }
+    private static final int ACL_ERROR_RT_INVALID_MALLOC_TYPE = (int)107018L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_INVALID_MALLOC_TYPE 107018
+     * }
+     */
+    public static int ACL_ERROR_RT_INVALID_MALLOC_TYPE() {
+        return ACL_ERROR_RT_INVALID_MALLOC_TYPE;
+    }
+    private static final int ACL_ERROR_RT_WAIT_TIMEOUT = (int)107019L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_WAIT_TIMEOUT 107019
+     * }
+     */
+    public static int ACL_ERROR_RT_WAIT_TIMEOUT() {
+        return ACL_ERROR_RT_WAIT_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_TASK_TIMEOUT = (int)107020L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_TASK_TIMEOUT 107020
+     * }
+     */
+    public static int ACL_ERROR_RT_TASK_TIMEOUT() {
+        return ACL_ERROR_RT_TASK_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_SYSPARAMOPT_NOT_SET = (int)107021L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_SYSPARAMOPT_NOT_SET 107021
+     * }
+     */
+    public static int ACL_ERROR_RT_SYSPARAMOPT_NOT_SET() {
+        return ACL_ERROR_RT_SYSPARAMOPT_NOT_SET;
+    }
+    private static final int ACL_ERROR_RT_DEVICE_TASK_ABORT = (int)107022L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DEVICE_TASK_ABORT 107022
+     * }
+     */
+    public static int ACL_ERROR_RT_DEVICE_TASK_ABORT() {
+        return ACL_ERROR_RT_DEVICE_TASK_ABORT;
+    }
+    private static final int ACL_ERROR_RT_STREAM_ABORT = (int)107023L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_ABORT 107023
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_ABORT() {
+        return ACL_ERROR_RT_STREAM_ABORT;
+    }
+    private static final int ACL_ERROR_RT_FEATURE_NOT_SUPPORT = (int)207000L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_FEATURE_NOT_SUPPORT 207000
+     * }
+     */
+    public static int ACL_ERROR_RT_FEATURE_NOT_SUPPORT() {
+        return ACL_ERROR_RT_FEATURE_NOT_SUPPORT;
+    }
+    private static final int ACL_ERROR_RT_MEMORY_ALLOCATION = (int)207001L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_MEMORY_ALLOCATION 207001
+     * }
+     */
+    public static int ACL_ERROR_RT_MEMORY_ALLOCATION() {
+        return ACL_ERROR_RT_MEMORY_ALLOCATION;
+    }
+    private static final int ACL_ERROR_RT_MEMORY_FREE = (int)207002L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_MEMORY_FREE 207002
+     * }
+     */
+    public static int ACL_ERROR_RT_MEMORY_FREE() {
+        return ACL_ERROR_RT_MEMORY_FREE;
+    }
+    private static final int ACL_ERROR_RT_AICORE_OVER_FLOW = (int)207003L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICORE_OVER_FLOW 207003
+     * }
+     */
+    public static int ACL_ERROR_RT_AICORE_OVER_FLOW() {
+        return ACL_ERROR_RT_AICORE_OVER_FLOW;
+    }
+    private static final int ACL_ERROR_RT_NO_DEVICE = (int)207004L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_NO_DEVICE 207004
+     * }
+     */
+    public static int ACL_ERROR_RT_NO_DEVICE() {
+        return ACL_ERROR_RT_NO_DEVICE;
+    }
+    private static final int ACL_ERROR_RT_RESOURCE_ALLOC_FAIL = (int)207005L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_RESOURCE_ALLOC_FAIL 207005
+     * }
+     */
+    public static int ACL_ERROR_RT_RESOURCE_ALLOC_FAIL() {
+        return ACL_ERROR_RT_RESOURCE_ALLOC_FAIL;
+    }
+    private static final int ACL_ERROR_RT_NO_PERMISSION = (int)207006L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_NO_PERMISSION 207006
+     * }
+     */
+    public static int ACL_ERROR_RT_NO_PERMISSION() {
+        return ACL_ERROR_RT_NO_PERMISSION;
+    }
+    private static final int ACL_ERROR_RT_NO_EVENT_RESOURCE = (int)207007L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_NO_EVENT_RESOURCE 207007
+     * }
+     */
+    public static int ACL_ERROR_RT_NO_EVENT_RESOURCE() {
+        return ACL_ERROR_RT_NO_EVENT_RESOURCE;
+    }
+    private static final int ACL_ERROR_RT_NO_STREAM_RESOURCE = (int)207008L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_NO_STREAM_RESOURCE 207008
+     * }
+     */
+    public static int ACL_ERROR_RT_NO_STREAM_RESOURCE() {
+        return ACL_ERROR_RT_NO_STREAM_RESOURCE;
+    }
+    private static final int ACL_ERROR_RT_NO_NOTIFY_RESOURCE = (int)207009L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_NO_NOTIFY_RESOURCE 207009
+     * }
+     */
+    public static int ACL_ERROR_RT_NO_NOTIFY_RESOURCE() {
+        return ACL_ERROR_RT_NO_NOTIFY_RESOURCE;
+    }
+    private static final int ACL_ERROR_RT_NO_MODEL_RESOURCE = (int)207010L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_NO_MODEL_RESOURCE 207010
+     * }
+     */
+    public static int ACL_ERROR_RT_NO_MODEL_RESOURCE() {
+        return ACL_ERROR_RT_NO_MODEL_RESOURCE;
+    }
+    private static final int ACL_ERROR_RT_NO_CDQ_RESOURCE = (int)207011L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_NO_CDQ_RESOURCE 207011
+     * }
+     */
+    public static int ACL_ERROR_RT_NO_CDQ_RESOURCE() {
+        return ACL_ERROR_RT_NO_CDQ_RESOURCE;
+    }
+    private static final int ACL_ERROR_RT_OVER_LIMIT = (int)207012L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_OVER_LIMIT 207012
+     * }
+     */
+    public static int ACL_ERROR_RT_OVER_LIMIT() {
+        return ACL_ERROR_RT_OVER_LIMIT;
+    }
+    private static final int ACL_ERROR_RT_QUEUE_EMPTY = (int)207013L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_QUEUE_EMPTY 207013
+     * }
+     */
+    public static int ACL_ERROR_RT_QUEUE_EMPTY() {
+        return ACL_ERROR_RT_QUEUE_EMPTY;
+    }
+    private static final int ACL_ERROR_RT_QUEUE_FULL = (int)207014L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_QUEUE_FULL 207014
+     * }
+     */
+    public static int ACL_ERROR_RT_QUEUE_FULL() {
+        return ACL_ERROR_RT_QUEUE_FULL;
+    }
+    private static final int ACL_ERROR_RT_REPEATED_INIT = (int)207015L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_REPEATED_INIT 207015
+     * }
+     */
+    public static int ACL_ERROR_RT_REPEATED_INIT() {
+        return ACL_ERROR_RT_REPEATED_INIT;
+    }
+    private static final int ACL_ERROR_RT_AIVEC_OVER_FLOW = (int)207016L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AIVEC_OVER_FLOW 207016
+     * }
+     */
+    public static int ACL_ERROR_RT_AIVEC_OVER_FLOW() {
+        return ACL_ERROR_RT_AIVEC_OVER_FLOW;
+    }
+    private static final int ACL_ERROR_RT_OVER_FLOW = (int)207017L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_OVER_FLOW 207017
+     * }
+     */
+    public static int ACL_ERROR_RT_OVER_FLOW() {
+        return ACL_ERROR_RT_OVER_FLOW;
+    }
+    private static final int ACL_ERROR_RT_DEVICE_OOM = (int)207018L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DEVICE_OOM 207018
+     * }
+     */
+    public static int ACL_ERROR_RT_DEVICE_OOM() {
+        return ACL_ERROR_RT_DEVICE_OOM;
+    }
+    private static final int ACL_ERROR_RT_INTERNAL_ERROR = (int)507000L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_INTERNAL_ERROR 507000
+     * }
+     */
+    public static int ACL_ERROR_RT_INTERNAL_ERROR() {
+        return ACL_ERROR_RT_INTERNAL_ERROR;
+    }
+    private static final int ACL_ERROR_RT_TS_ERROR = (int)507001L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_TS_ERROR 507001
+     * }
+     */
+    public static int ACL_ERROR_RT_TS_ERROR() {
+        return ACL_ERROR_RT_TS_ERROR;
+    }
+    private static final int ACL_ERROR_RT_STREAM_TASK_FULL = (int)507002L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_TASK_FULL 507002
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_TASK_FULL() {
+        return ACL_ERROR_RT_STREAM_TASK_FULL;
+    }
+    private static final int ACL_ERROR_RT_STREAM_TASK_EMPTY = (int)507003L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_TASK_EMPTY 507003
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_TASK_EMPTY() {
+        return ACL_ERROR_RT_STREAM_TASK_EMPTY;
+    }
+    private static final int ACL_ERROR_RT_STREAM_NOT_COMPLETE = (int)507004L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_NOT_COMPLETE 507004
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_NOT_COMPLETE() {
+        return ACL_ERROR_RT_STREAM_NOT_COMPLETE;
+    }
+    private static final int ACL_ERROR_RT_END_OF_SEQUENCE = (int)507005L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_END_OF_SEQUENCE 507005
+     * }
+     */
+    public static int ACL_ERROR_RT_END_OF_SEQUENCE() {
+        return ACL_ERROR_RT_END_OF_SEQUENCE;
+    }
+    private static final int ACL_ERROR_RT_EVENT_NOT_COMPLETE = (int)507006L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_EVENT_NOT_COMPLETE 507006
+     * }
+     */
+    public static int ACL_ERROR_RT_EVENT_NOT_COMPLETE() {
+        return ACL_ERROR_RT_EVENT_NOT_COMPLETE;
+    }
+    private static final int ACL_ERROR_RT_CONTEXT_RELEASE_ERROR = (int)507007L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_CONTEXT_RELEASE_ERROR 507007
+     * }
+     */
+    public static int ACL_ERROR_RT_CONTEXT_RELEASE_ERROR() {
+        return ACL_ERROR_RT_CONTEXT_RELEASE_ERROR;
+    }
+    private static final int ACL_ERROR_RT_SOC_VERSION = (int)507008L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_SOC_VERSION 507008
+     * }
+     */
+    public static int ACL_ERROR_RT_SOC_VERSION() {
+        return ACL_ERROR_RT_SOC_VERSION;
+    }
+    private static final int ACL_ERROR_RT_TASK_TYPE_NOT_SUPPORT = (int)507009L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_TASK_TYPE_NOT_SUPPORT 507009
+     * }
+     */
+    public static int ACL_ERROR_RT_TASK_TYPE_NOT_SUPPORT() {
+        return ACL_ERROR_RT_TASK_TYPE_NOT_SUPPORT;
+    }
+    private static final int ACL_ERROR_RT_LOST_HEARTBEAT = (int)507010L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_LOST_HEARTBEAT 507010
+     * }
+     */
+    public static int ACL_ERROR_RT_LOST_HEARTBEAT() {
+        return ACL_ERROR_RT_LOST_HEARTBEAT;
+    }
+    private static final int ACL_ERROR_RT_MODEL_EXECUTE = (int)507011L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_MODEL_EXECUTE 507011
+     * }
+     */
+    public static int ACL_ERROR_RT_MODEL_EXECUTE() {
+        return ACL_ERROR_RT_MODEL_EXECUTE;
+    }
+    private static final int ACL_ERROR_RT_REPORT_TIMEOUT = (int)507012L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_REPORT_TIMEOUT 507012
+     * }
+     */
+    public static int ACL_ERROR_RT_REPORT_TIMEOUT() {
+        return ACL_ERROR_RT_REPORT_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_SYS_DMA = (int)507013L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_SYS_DMA 507013
+     * }
+     */
+    public static int ACL_ERROR_RT_SYS_DMA() {
+        return ACL_ERROR_RT_SYS_DMA;
+    }
+    private static final int ACL_ERROR_RT_AICORE_TIMEOUT = (int)507014L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICORE_TIMEOUT 507014
+     * }
+     */
+    public static int ACL_ERROR_RT_AICORE_TIMEOUT() {
+        return ACL_ERROR_RT_AICORE_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_AICORE_EXCEPTION = (int)507015L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICORE_EXCEPTION 507015
+     * }
+     */
+    public static int ACL_ERROR_RT_AICORE_EXCEPTION() {
+        return ACL_ERROR_RT_AICORE_EXCEPTION;
+    }
+    private static final int ACL_ERROR_RT_AICORE_TRAP_EXCEPTION = (int)507016L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICORE_TRAP_EXCEPTION 507016
+     * }
+     */
+    public static int ACL_ERROR_RT_AICORE_TRAP_EXCEPTION() {
+        return ACL_ERROR_RT_AICORE_TRAP_EXCEPTION;
+    }
+    private static final int ACL_ERROR_RT_AICPU_TIMEOUT = (int)507017L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICPU_TIMEOUT 507017
+     * }
+     */
+    public static int ACL_ERROR_RT_AICPU_TIMEOUT() {
+        return ACL_ERROR_RT_AICPU_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_AICPU_EXCEPTION = (int)507018L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICPU_EXCEPTION 507018
+     * }
+     */
+    public static int ACL_ERROR_RT_AICPU_EXCEPTION() {
+        return ACL_ERROR_RT_AICPU_EXCEPTION;
+    }
+    private static final int ACL_ERROR_RT_AICPU_DATADUMP_RSP_ERR = (int)507019L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICPU_DATADUMP_RSP_ERR 507019
+     * }
+     */
+    public static int ACL_ERROR_RT_AICPU_DATADUMP_RSP_ERR() {
+        return ACL_ERROR_RT_AICPU_DATADUMP_RSP_ERR;
+    }
+    private static final int ACL_ERROR_RT_AICPU_MODEL_RSP_ERR = (int)507020L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICPU_MODEL_RSP_ERR 507020
+     * }
+     */
+    public static int ACL_ERROR_RT_AICPU_MODEL_RSP_ERR() {
+        return ACL_ERROR_RT_AICPU_MODEL_RSP_ERR;
+    }
+    private static final int ACL_ERROR_RT_PROFILING_ERROR = (int)507021L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_PROFILING_ERROR 507021
+     * }
+     */
+    public static int ACL_ERROR_RT_PROFILING_ERROR() {
+        return ACL_ERROR_RT_PROFILING_ERROR;
+    }
+    private static final int ACL_ERROR_RT_IPC_ERROR = (int)507022L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_IPC_ERROR 507022
+     * }
+     */
+    public static int ACL_ERROR_RT_IPC_ERROR() {
+        return ACL_ERROR_RT_IPC_ERROR;
+    }
+    private static final int ACL_ERROR_RT_MODEL_ABORT_NORMAL = (int)507023L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_MODEL_ABORT_NORMAL 507023
+     * }
+     */
+    public static int ACL_ERROR_RT_MODEL_ABORT_NORMAL() {
+        return ACL_ERROR_RT_MODEL_ABORT_NORMAL;
+    }
+    private static final int ACL_ERROR_RT_KERNEL_UNREGISTERING = (int)507024L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_KERNEL_UNREGISTERING 507024
+     * }
+     */
+    public static int ACL_ERROR_RT_KERNEL_UNREGISTERING() {
+        return ACL_ERROR_RT_KERNEL_UNREGISTERING;
+    }
+    private static final int ACL_ERROR_RT_RINGBUFFER_NOT_INIT = (int)507025L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_RINGBUFFER_NOT_INIT 507025
+     * }
+     */
+    public static int ACL_ERROR_RT_RINGBUFFER_NOT_INIT() {
+        return ACL_ERROR_RT_RINGBUFFER_NOT_INIT;
+    }
+    private static final int ACL_ERROR_RT_RINGBUFFER_NO_DATA = (int)507026L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_RINGBUFFER_NO_DATA 507026
+     * }
+     */
+    public static int ACL_ERROR_RT_RINGBUFFER_NO_DATA() {
+        return ACL_ERROR_RT_RINGBUFFER_NO_DATA;
+    }
+    private static final int ACL_ERROR_RT_KERNEL_LOOKUP = (int)507027L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_KERNEL_LOOKUP 507027
+     * }
+     */
+    public static int ACL_ERROR_RT_KERNEL_LOOKUP() {
+        return ACL_ERROR_RT_KERNEL_LOOKUP;
+    }
+    private static final int ACL_ERROR_RT_KERNEL_DUPLICATE = (int)507028L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_KERNEL_DUPLICATE 507028
+     * }
+     */
+    public static int ACL_ERROR_RT_KERNEL_DUPLICATE() {
+        return ACL_ERROR_RT_KERNEL_DUPLICATE;
+    }
+    private static final int ACL_ERROR_RT_DEBUG_REGISTER_FAIL = (int)507029L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DEBUG_REGISTER_FAIL 507029
+     * }
+     */
+    public static int ACL_ERROR_RT_DEBUG_REGISTER_FAIL() {
+        return ACL_ERROR_RT_DEBUG_REGISTER_FAIL;
+    }
+    private static final int ACL_ERROR_RT_DEBUG_UNREGISTER_FAIL = (int)507030L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DEBUG_UNREGISTER_FAIL 507030
+     * }
+     */
+    public static int ACL_ERROR_RT_DEBUG_UNREGISTER_FAIL() {
+        return ACL_ERROR_RT_DEBUG_UNREGISTER_FAIL;
+    }
+    private static final int ACL_ERROR_RT_LABEL_CONTEXT = (int)507031L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_LABEL_CONTEXT 507031
+     * }
+     */
+    public static int ACL_ERROR_RT_LABEL_CONTEXT() {
+        return ACL_ERROR_RT_LABEL_CONTEXT;
+    }
+    private static final int ACL_ERROR_RT_PROGRAM_USE_OUT = (int)507032L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_PROGRAM_USE_OUT 507032
+     * }
+     */
+    public static int ACL_ERROR_RT_PROGRAM_USE_OUT() {
+        return ACL_ERROR_RT_PROGRAM_USE_OUT;
+    }
+    private static final int ACL_ERROR_RT_DEV_SETUP_ERROR = (int)507033L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DEV_SETUP_ERROR 507033
+     * }
+     */
+    public static int ACL_ERROR_RT_DEV_SETUP_ERROR() {
+        return ACL_ERROR_RT_DEV_SETUP_ERROR;
+    }
+    private static final int ACL_ERROR_RT_VECTOR_CORE_TIMEOUT = (int)507034L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_VECTOR_CORE_TIMEOUT 507034
+     * }
+     */
+    public static int ACL_ERROR_RT_VECTOR_CORE_TIMEOUT() {
+        return ACL_ERROR_RT_VECTOR_CORE_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_VECTOR_CORE_EXCEPTION = (int)507035L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_VECTOR_CORE_EXCEPTION 507035
+     * }
+     */
+    public static int ACL_ERROR_RT_VECTOR_CORE_EXCEPTION() {
+        return ACL_ERROR_RT_VECTOR_CORE_EXCEPTION;
+    }
+    private static final int ACL_ERROR_RT_VECTOR_CORE_TRAP_EXCEPTION = (int)507036L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_VECTOR_CORE_TRAP_EXCEPTION 507036
+     * }
+     */
+    public static int ACL_ERROR_RT_VECTOR_CORE_TRAP_EXCEPTION() {
+        return ACL_ERROR_RT_VECTOR_CORE_TRAP_EXCEPTION;
+    }
+    private static final int ACL_ERROR_RT_CDQ_BATCH_ABNORMAL = (int)507037L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_CDQ_BATCH_ABNORMAL 507037
+     * }
+     */
+    public static int ACL_ERROR_RT_CDQ_BATCH_ABNORMAL() {
+        return ACL_ERROR_RT_CDQ_BATCH_ABNORMAL;
+    }
+    private static final int ACL_ERROR_RT_DIE_MODE_CHANGE_ERROR = (int)507038L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DIE_MODE_CHANGE_ERROR 507038
+     * }
+     */
+    public static int ACL_ERROR_RT_DIE_MODE_CHANGE_ERROR() {
+        return ACL_ERROR_RT_DIE_MODE_CHANGE_ERROR;
+    }
+    private static final int ACL_ERROR_RT_DIE_SET_ERROR = (int)507039L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DIE_SET_ERROR 507039
+     * }
+     */
+    public static int ACL_ERROR_RT_DIE_SET_ERROR() {
+        return ACL_ERROR_RT_DIE_SET_ERROR;
+    }
+    private static final int ACL_ERROR_RT_INVALID_DIEID = (int)507040L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_INVALID_DIEID 507040
+     * }
+     */
+    public static int ACL_ERROR_RT_INVALID_DIEID() {
+        return ACL_ERROR_RT_INVALID_DIEID;
+    }
+    private static final int ACL_ERROR_RT_DIE_MODE_NOT_SET = (int)507041L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DIE_MODE_NOT_SET 507041
+     * }
+     */
+    public static int ACL_ERROR_RT_DIE_MODE_NOT_SET() {
+        return ACL_ERROR_RT_DIE_MODE_NOT_SET;
+    }
+    private static final int ACL_ERROR_RT_AICORE_TRAP_READ_OVERFLOW = (int)507042L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICORE_TRAP_READ_OVERFLOW 507042
+     * }
+     */
+    public static int ACL_ERROR_RT_AICORE_TRAP_READ_OVERFLOW() {
+        return ACL_ERROR_RT_AICORE_TRAP_READ_OVERFLOW;
+    }
+    private static final int ACL_ERROR_RT_AICORE_TRAP_WRITE_OVERFLOW = (int)507043L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICORE_TRAP_WRITE_OVERFLOW 507043
+     * }
+     */
+    public static int ACL_ERROR_RT_AICORE_TRAP_WRITE_OVERFLOW() {
+        return ACL_ERROR_RT_AICORE_TRAP_WRITE_OVERFLOW;
+    }
+    private static final int ACL_ERROR_RT_VECTOR_CORE_TRAP_READ_OVERFLOW = (int)507044L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_VECTOR_CORE_TRAP_READ_OVERFLOW 507044
+     * }
+     */
+    public static int ACL_ERROR_RT_VECTOR_CORE_TRAP_READ_OVERFLOW() {
+        return ACL_ERROR_RT_VECTOR_CORE_TRAP_READ_OVERFLOW;
+    }
+    private static final int ACL_ERROR_RT_VECTOR_CORE_TRAP_WRITE_OVERFLOW = (int)507045L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_VECTOR_CORE_TRAP_WRITE_OVERFLOW 507045
+     * }
+     */
+    public static int ACL_ERROR_RT_VECTOR_CORE_TRAP_WRITE_OVERFLOW() {
+        return ACL_ERROR_RT_VECTOR_CORE_TRAP_WRITE_OVERFLOW;
+    }
+    private static final int ACL_ERROR_RT_STREAM_SYNC_TIMEOUT = (int)507046L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_SYNC_TIMEOUT 507046
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_SYNC_TIMEOUT() {
+        return ACL_ERROR_RT_STREAM_SYNC_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_EVENT_SYNC_TIMEOUT = (int)507047L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_EVENT_SYNC_TIMEOUT 507047
+     * }
+     */
+    public static int ACL_ERROR_RT_EVENT_SYNC_TIMEOUT() {
+        return ACL_ERROR_RT_EVENT_SYNC_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_FFTS_PLUS_TIMEOUT = (int)507048L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_FFTS_PLUS_TIMEOUT 507048
+     * }
+     */
+    public static int ACL_ERROR_RT_FFTS_PLUS_TIMEOUT() {
+        return ACL_ERROR_RT_FFTS_PLUS_TIMEOUT;
+    }
+    private static final int ACL_ERROR_RT_FFTS_PLUS_EXCEPTION = (int)507049L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_FFTS_PLUS_EXCEPTION 507049
+     * }
+     */
+    public static int ACL_ERROR_RT_FFTS_PLUS_EXCEPTION() {
+        return ACL_ERROR_RT_FFTS_PLUS_EXCEPTION;
+    }
+    private static final int ACL_ERROR_RT_FFTS_PLUS_TRAP_EXCEPTION = (int)507050L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_FFTS_PLUS_TRAP_EXCEPTION 507050
+     * }
+     */
+    public static int ACL_ERROR_RT_FFTS_PLUS_TRAP_EXCEPTION() {
+        return ACL_ERROR_RT_FFTS_PLUS_TRAP_EXCEPTION;
+    }
+    private static final int ACL_ERROR_RT_SEND_MSG = (int)507051L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_SEND_MSG 507051
+     * }
+     */
+    public static int ACL_ERROR_RT_SEND_MSG() {
+        return ACL_ERROR_RT_SEND_MSG;
+    }
+    private static final int ACL_ERROR_RT_COPY_DATA = (int)507052L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_COPY_DATA 507052
+     * }
+     */
+    public static int ACL_ERROR_RT_COPY_DATA() {
+        return ACL_ERROR_RT_COPY_DATA;
+    }
+    private static final int ACL_ERROR_RT_DEVICE_MEM_ERROR = (int)507053L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DEVICE_MEM_ERROR 507053
+     * }
+     */
+    public static int ACL_ERROR_RT_DEVICE_MEM_ERROR() {
+        return ACL_ERROR_RT_DEVICE_MEM_ERROR;
+    }
+    private static final int ACL_ERROR_RT_HBM_MULTI_BIT_ECC_ERROR = (int)507054L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_HBM_MULTI_BIT_ECC_ERROR 507054
+     * }
+     */
+    public static int ACL_ERROR_RT_HBM_MULTI_BIT_ECC_ERROR() {
+        return ACL_ERROR_RT_HBM_MULTI_BIT_ECC_ERROR;
+    }
+    private static final int ACL_ERROR_RT_DRV_INTERNAL_ERROR = (int)507899L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_DRV_INTERNAL_ERROR 507899
+     * }
+     */
+    public static int ACL_ERROR_RT_DRV_INTERNAL_ERROR() {
+        return ACL_ERROR_RT_DRV_INTERNAL_ERROR;
+    }
+    private static final int ACL_ERROR_RT_AICPU_INTERNAL_ERROR = (int)507900L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICPU_INTERNAL_ERROR 507900
+     * }
+     */
+    public static int ACL_ERROR_RT_AICPU_INTERNAL_ERROR() {
+        return ACL_ERROR_RT_AICPU_INTERNAL_ERROR;
+    }
+    private static final int ACL_ERROR_RT_SOCKET_CLOSE = (int)507901L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_SOCKET_CLOSE 507901
+     * }
+     */
+    public static int ACL_ERROR_RT_SOCKET_CLOSE() {
+        return ACL_ERROR_RT_SOCKET_CLOSE;
+    }
+    private static final int ACL_ERROR_RT_AICPU_INFO_LOAD_RSP_ERR = (int)507902L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_AICPU_INFO_LOAD_RSP_ERR 507902
+     * }
+     */
+    public static int ACL_ERROR_RT_AICPU_INFO_LOAD_RSP_ERR() {
+        return ACL_ERROR_RT_AICPU_INFO_LOAD_RSP_ERR;
+    }
+    private static final int ACL_ERROR_RT_STREAM_CAPTURE_INVALIDATED = (int)507903L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RT_STREAM_CAPTURE_INVALIDATED 507903
+     * }
+     */
+    public static int ACL_ERROR_RT_STREAM_CAPTURE_INVALIDATED() {
+        return ACL_ERROR_RT_STREAM_CAPTURE_INVALIDATED;
+    }
     private static final int ACL_SUCCESS = (int)0L;
     /**
      * {@snippet lang=c :
@@ -77,6 +1004,24 @@ public class cann_h extends cann_h$shared {
     public static int ACL_ERROR_INVALID_FILE() {
         return ACL_ERROR_INVALID_FILE;
     }
+    private static final int ACL_ERROR_WRITE_FILE = (int)100004L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_WRITE_FILE 100004
+     * }
+     */
+    public static int ACL_ERROR_WRITE_FILE() {
+        return ACL_ERROR_WRITE_FILE;
+    }
+    private static final int ACL_ERROR_INVALID_FILE_SIZE = (int)100005L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_FILE_SIZE 100005
+     * }
+     */
+    public static int ACL_ERROR_INVALID_FILE_SIZE() {
+        return ACL_ERROR_INVALID_FILE_SIZE;
+    }
     private static final int ACL_ERROR_PARSE_FILE = (int)100006L;
     /**
      * {@snippet lang=c :
@@ -86,6 +1031,276 @@ public class cann_h extends cann_h$shared {
     public static int ACL_ERROR_PARSE_FILE() {
         return ACL_ERROR_PARSE_FILE;
     }
+    private static final int ACL_ERROR_FILE_MISSING_ATTR = (int)100007L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_FILE_MISSING_ATTR 100007
+     * }
+     */
+    public static int ACL_ERROR_FILE_MISSING_ATTR() {
+        return ACL_ERROR_FILE_MISSING_ATTR;
+    }
+    private static final int ACL_ERROR_FILE_ATTR_INVALID = (int)100008L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_FILE_ATTR_INVALID 100008
+     * }
+     */
+    public static int ACL_ERROR_FILE_ATTR_INVALID() {
+        return ACL_ERROR_FILE_ATTR_INVALID;
+    }
+    private static final int ACL_ERROR_INVALID_DUMP_CONFIG = (int)100009L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_DUMP_CONFIG 100009
+     * }
+     */
+    public static int ACL_ERROR_INVALID_DUMP_CONFIG() {
+        return ACL_ERROR_INVALID_DUMP_CONFIG;
+    }
+    private static final int ACL_ERROR_INVALID_PROFILING_CONFIG = (int)100010L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_PROFILING_CONFIG 100010
+     * }
+     */
+    public static int ACL_ERROR_INVALID_PROFILING_CONFIG() {
+        return ACL_ERROR_INVALID_PROFILING_CONFIG;
+    }
+    private static final int ACL_ERROR_INVALID_MODEL_ID = (int)100011L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_MODEL_ID 100011
+     * }
+     */
+    public static int ACL_ERROR_INVALID_MODEL_ID() {
+        return ACL_ERROR_INVALID_MODEL_ID;
+    }
+    private static final int ACL_ERROR_DESERIALIZE_MODEL = (int)100012L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_DESERIALIZE_MODEL 100012
+     * }
+     */
+    public static int ACL_ERROR_DESERIALIZE_MODEL() {
+        return ACL_ERROR_DESERIALIZE_MODEL;
+    }
+    private static final int ACL_ERROR_PARSE_MODEL = (int)100013L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_PARSE_MODEL 100013
+     * }
+     */
+    public static int ACL_ERROR_PARSE_MODEL() {
+        return ACL_ERROR_PARSE_MODEL;
+    }
+    private static final int ACL_ERROR_READ_MODEL_FAILURE = (int)100014L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_READ_MODEL_FAILURE 100014
+     * }
+     */
+    public static int ACL_ERROR_READ_MODEL_FAILURE() {
+        return ACL_ERROR_READ_MODEL_FAILURE;
+    }
+    private static final int ACL_ERROR_MODEL_SIZE_INVALID = (int)100015L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_MODEL_SIZE_INVALID 100015
+     * }
+     */
+    public static int ACL_ERROR_MODEL_SIZE_INVALID() {
+        return ACL_ERROR_MODEL_SIZE_INVALID;
+    }
+    private static final int ACL_ERROR_MODEL_MISSING_ATTR = (int)100016L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_MODEL_MISSING_ATTR 100016
+     * }
+     */
+    public static int ACL_ERROR_MODEL_MISSING_ATTR() {
+        return ACL_ERROR_MODEL_MISSING_ATTR;
+    }
+    private static final int ACL_ERROR_MODEL_INPUT_NOT_MATCH = (int)100017L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_MODEL_INPUT_NOT_MATCH 100017
+     * }
+     */
+    public static int ACL_ERROR_MODEL_INPUT_NOT_MATCH() {
+        return ACL_ERROR_MODEL_INPUT_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_MODEL_OUTPUT_NOT_MATCH = (int)100018L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_MODEL_OUTPUT_NOT_MATCH 100018
+     * }
+     */
+    public static int ACL_ERROR_MODEL_OUTPUT_NOT_MATCH() {
+        return ACL_ERROR_MODEL_OUTPUT_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_MODEL_NOT_DYNAMIC = (int)100019L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_MODEL_NOT_DYNAMIC 100019
+     * }
+     */
+    public static int ACL_ERROR_MODEL_NOT_DYNAMIC() {
+        return ACL_ERROR_MODEL_NOT_DYNAMIC;
+    }
+    private static final int ACL_ERROR_OP_TYPE_NOT_MATCH = (int)100020L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_OP_TYPE_NOT_MATCH 100020
+     * }
+     */
+    public static int ACL_ERROR_OP_TYPE_NOT_MATCH() {
+        return ACL_ERROR_OP_TYPE_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_OP_INPUT_NOT_MATCH = (int)100021L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_OP_INPUT_NOT_MATCH 100021
+     * }
+     */
+    public static int ACL_ERROR_OP_INPUT_NOT_MATCH() {
+        return ACL_ERROR_OP_INPUT_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_OP_OUTPUT_NOT_MATCH = (int)100022L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_OP_OUTPUT_NOT_MATCH 100022
+     * }
+     */
+    public static int ACL_ERROR_OP_OUTPUT_NOT_MATCH() {
+        return ACL_ERROR_OP_OUTPUT_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_OP_ATTR_NOT_MATCH = (int)100023L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_OP_ATTR_NOT_MATCH 100023
+     * }
+     */
+    public static int ACL_ERROR_OP_ATTR_NOT_MATCH() {
+        return ACL_ERROR_OP_ATTR_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_OP_NOT_FOUND = (int)100024L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_OP_NOT_FOUND 100024
+     * }
+     */
+    public static int ACL_ERROR_OP_NOT_FOUND() {
+        return ACL_ERROR_OP_NOT_FOUND;
+    }
+    private static final int ACL_ERROR_OP_LOAD_FAILED = (int)100025L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_OP_LOAD_FAILED 100025
+     * }
+     */
+    public static int ACL_ERROR_OP_LOAD_FAILED() {
+        return ACL_ERROR_OP_LOAD_FAILED;
+    }
+    private static final int ACL_ERROR_UNSUPPORTED_DATA_TYPE = (int)100026L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_UNSUPPORTED_DATA_TYPE 100026
+     * }
+     */
+    public static int ACL_ERROR_UNSUPPORTED_DATA_TYPE() {
+        return ACL_ERROR_UNSUPPORTED_DATA_TYPE;
+    }
+    private static final int ACL_ERROR_FORMAT_NOT_MATCH = (int)100027L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_FORMAT_NOT_MATCH 100027
+     * }
+     */
+    public static int ACL_ERROR_FORMAT_NOT_MATCH() {
+        return ACL_ERROR_FORMAT_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_BIN_SELECTOR_NOT_REGISTERED = (int)100028L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_BIN_SELECTOR_NOT_REGISTERED 100028
+     * }
+     */
+    public static int ACL_ERROR_BIN_SELECTOR_NOT_REGISTERED() {
+        return ACL_ERROR_BIN_SELECTOR_NOT_REGISTERED;
+    }
+    private static final int ACL_ERROR_KERNEL_NOT_FOUND = (int)100029L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_KERNEL_NOT_FOUND 100029
+     * }
+     */
+    public static int ACL_ERROR_KERNEL_NOT_FOUND() {
+        return ACL_ERROR_KERNEL_NOT_FOUND;
+    }
+    private static final int ACL_ERROR_BIN_SELECTOR_ALREADY_REGISTERED = (int)100030L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_BIN_SELECTOR_ALREADY_REGISTERED 100030
+     * }
+     */
+    public static int ACL_ERROR_BIN_SELECTOR_ALREADY_REGISTERED() {
+        return ACL_ERROR_BIN_SELECTOR_ALREADY_REGISTERED;
+    }
+    private static final int ACL_ERROR_KERNEL_ALREADY_REGISTERED = (int)100031L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_KERNEL_ALREADY_REGISTERED 100031
+     * }
+     */
+    public static int ACL_ERROR_KERNEL_ALREADY_REGISTERED() {
+        return ACL_ERROR_KERNEL_ALREADY_REGISTERED;
+    }
+    private static final int ACL_ERROR_INVALID_QUEUE_ID = (int)100032L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_QUEUE_ID 100032
+     * }
+     */
+    public static int ACL_ERROR_INVALID_QUEUE_ID() {
+        return ACL_ERROR_INVALID_QUEUE_ID;
+    }
+    private static final int ACL_ERROR_REPEAT_SUBSCRIBE = (int)100033L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_REPEAT_SUBSCRIBE 100033
+     * }
+     */
+    public static int ACL_ERROR_REPEAT_SUBSCRIBE() {
+        return ACL_ERROR_REPEAT_SUBSCRIBE;
+    }
+    private static final int ACL_ERROR_STREAM_NOT_SUBSCRIBE = (int)100034L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_STREAM_NOT_SUBSCRIBE 100034
+     * }
+     */
+    public static int ACL_ERROR_STREAM_NOT_SUBSCRIBE() {
+        return ACL_ERROR_STREAM_NOT_SUBSCRIBE;
+    }
+    private static final int ACL_ERROR_THREAD_NOT_SUBSCRIBE = (int)100035L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_THREAD_NOT_SUBSCRIBE 100035
+     * }
+     */
+    public static int ACL_ERROR_THREAD_NOT_SUBSCRIBE() {
+        return ACL_ERROR_THREAD_NOT_SUBSCRIBE;
+    }
+    private static final int ACL_ERROR_WAIT_CALLBACK_TIMEOUT = (int)100036L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_WAIT_CALLBACK_TIMEOUT 100036
+     * }
+     */
+    public static int ACL_ERROR_WAIT_CALLBACK_TIMEOUT() {
+        return ACL_ERROR_WAIT_CALLBACK_TIMEOUT;
+    }
     private static final int ACL_ERROR_REPEAT_FINALIZE = (int)100037L;
     /**
      * {@snippet lang=c :
@@ -94,6 +1309,150 @@ public class cann_h extends cann_h$shared {
      */
     public static int ACL_ERROR_REPEAT_FINALIZE() {
         return ACL_ERROR_REPEAT_FINALIZE;
+    }
+    private static final int ACL_ERROR_NOT_STATIC_AIPP = (int)100038L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_NOT_STATIC_AIPP 100038
+     * }
+     */
+    public static int ACL_ERROR_NOT_STATIC_AIPP() {
+        return ACL_ERROR_NOT_STATIC_AIPP;
+    }
+    private static final int ACL_ERROR_COMPILING_STUB_MODE = (int)100039L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_COMPILING_STUB_MODE 100039
+     * }
+     */
+    public static int ACL_ERROR_COMPILING_STUB_MODE() {
+        return ACL_ERROR_COMPILING_STUB_MODE;
+    }
+    private static final int ACL_ERROR_GROUP_NOT_SET = (int)100040L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_GROUP_NOT_SET 100040
+     * }
+     */
+    public static int ACL_ERROR_GROUP_NOT_SET() {
+        return ACL_ERROR_GROUP_NOT_SET;
+    }
+    private static final int ACL_ERROR_GROUP_NOT_CREATE = (int)100041L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_GROUP_NOT_CREATE 100041
+     * }
+     */
+    public static int ACL_ERROR_GROUP_NOT_CREATE() {
+        return ACL_ERROR_GROUP_NOT_CREATE;
+    }
+    private static final int ACL_ERROR_PROF_ALREADY_RUN = (int)100042L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_PROF_ALREADY_RUN 100042
+     * }
+     */
+    public static int ACL_ERROR_PROF_ALREADY_RUN() {
+        return ACL_ERROR_PROF_ALREADY_RUN;
+    }
+    private static final int ACL_ERROR_PROF_NOT_RUN = (int)100043L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_PROF_NOT_RUN 100043
+     * }
+     */
+    public static int ACL_ERROR_PROF_NOT_RUN() {
+        return ACL_ERROR_PROF_NOT_RUN;
+    }
+    private static final int ACL_ERROR_DUMP_ALREADY_RUN = (int)100044L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_DUMP_ALREADY_RUN 100044
+     * }
+     */
+    public static int ACL_ERROR_DUMP_ALREADY_RUN() {
+        return ACL_ERROR_DUMP_ALREADY_RUN;
+    }
+    private static final int ACL_ERROR_DUMP_NOT_RUN = (int)100045L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_DUMP_NOT_RUN 100045
+     * }
+     */
+    public static int ACL_ERROR_DUMP_NOT_RUN() {
+        return ACL_ERROR_DUMP_NOT_RUN;
+    }
+    private static final int ACL_ERROR_PROF_REPEAT_SUBSCRIBE = (int)148046L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_PROF_REPEAT_SUBSCRIBE 148046
+     * }
+     */
+    public static int ACL_ERROR_PROF_REPEAT_SUBSCRIBE() {
+        return ACL_ERROR_PROF_REPEAT_SUBSCRIBE;
+    }
+    private static final int ACL_ERROR_PROF_API_CONFLICT = (int)148047L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_PROF_API_CONFLICT 148047
+     * }
+     */
+    public static int ACL_ERROR_PROF_API_CONFLICT() {
+        return ACL_ERROR_PROF_API_CONFLICT;
+    }
+    private static final int ACL_ERROR_INVALID_MAX_OPQUEUE_NUM_CONFIG = (int)148048L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_MAX_OPQUEUE_NUM_CONFIG 148048
+     * }
+     */
+    public static int ACL_ERROR_INVALID_MAX_OPQUEUE_NUM_CONFIG() {
+        return ACL_ERROR_INVALID_MAX_OPQUEUE_NUM_CONFIG;
+    }
+    private static final int ACL_ERROR_INVALID_OPP_PATH = (int)148049L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_OPP_PATH 148049
+     * }
+     */
+    public static int ACL_ERROR_INVALID_OPP_PATH() {
+        return ACL_ERROR_INVALID_OPP_PATH;
+    }
+    private static final int ACL_ERROR_OP_UNSUPPORTED_DYNAMIC = (int)148050L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_OP_UNSUPPORTED_DYNAMIC 148050
+     * }
+     */
+    public static int ACL_ERROR_OP_UNSUPPORTED_DYNAMIC() {
+        return ACL_ERROR_OP_UNSUPPORTED_DYNAMIC;
+    }
+    private static final int ACL_ERROR_RELATIVE_RESOURCE_NOT_CLEARED = (int)148051L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RELATIVE_RESOURCE_NOT_CLEARED 148051
+     * }
+     */
+    public static int ACL_ERROR_RELATIVE_RESOURCE_NOT_CLEARED() {
+        return ACL_ERROR_RELATIVE_RESOURCE_NOT_CLEARED;
+    }
+    private static final int ACL_ERROR_UNSUPPORTED_JPEG = (int)148052L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_UNSUPPORTED_JPEG 148052
+     * }
+     */
+    public static int ACL_ERROR_UNSUPPORTED_JPEG() {
+        return ACL_ERROR_UNSUPPORTED_JPEG;
+    }
+    private static final int ACL_ERROR_INVALID_BUNDLE_MODEL_ID = (int)148053L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_BUNDLE_MODEL_ID 148053
+     * }
+     */
+    public static int ACL_ERROR_INVALID_BUNDLE_MODEL_ID() {
+        return ACL_ERROR_INVALID_BUNDLE_MODEL_ID;
     }
     private static final int ACL_ERROR_BAD_ALLOC = (int)200000L;
     /**
@@ -113,6 +1472,42 @@ public class cann_h extends cann_h$shared {
     public static int ACL_ERROR_API_NOT_SUPPORT() {
         return ACL_ERROR_API_NOT_SUPPORT;
     }
+    private static final int ACL_ERROR_INVALID_DEVICE = (int)200002L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_DEVICE 200002
+     * }
+     */
+    public static int ACL_ERROR_INVALID_DEVICE() {
+        return ACL_ERROR_INVALID_DEVICE;
+    }
+    private static final int ACL_ERROR_MEMORY_ADDRESS_UNALIGNED = (int)200003L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_MEMORY_ADDRESS_UNALIGNED 200003
+     * }
+     */
+    public static int ACL_ERROR_MEMORY_ADDRESS_UNALIGNED() {
+        return ACL_ERROR_MEMORY_ADDRESS_UNALIGNED;
+    }
+    private static final int ACL_ERROR_RESOURCE_NOT_MATCH = (int)200004L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_RESOURCE_NOT_MATCH 200004
+     * }
+     */
+    public static int ACL_ERROR_RESOURCE_NOT_MATCH() {
+        return ACL_ERROR_RESOURCE_NOT_MATCH;
+    }
+    private static final int ACL_ERROR_INVALID_RESOURCE_HANDLE = (int)200005L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_INVALID_RESOURCE_HANDLE 200005
+     * }
+     */
+    public static int ACL_ERROR_INVALID_RESOURCE_HANDLE() {
+        return ACL_ERROR_INVALID_RESOURCE_HANDLE;
+    }
     private static final int ACL_ERROR_FEATURE_UNSUPPORTED = (int)200006L;
     /**
      * {@snippet lang=c :
@@ -121,6 +1516,24 @@ public class cann_h extends cann_h$shared {
      */
     public static int ACL_ERROR_FEATURE_UNSUPPORTED() {
         return ACL_ERROR_FEATURE_UNSUPPORTED;
+    }
+    private static final int ACL_ERROR_PROF_MODULES_UNSUPPORTED = (int)200007L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_PROF_MODULES_UNSUPPORTED 200007
+     * }
+     */
+    public static int ACL_ERROR_PROF_MODULES_UNSUPPORTED() {
+        return ACL_ERROR_PROF_MODULES_UNSUPPORTED;
+    }
+    private static final int ACL_ERROR_STORAGE_OVER_LIMIT = (int)300000L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_ERROR_STORAGE_OVER_LIMIT 300000
+     * }
+     */
+    public static int ACL_ERROR_STORAGE_OVER_LIMIT() {
+        return ACL_ERROR_STORAGE_OVER_LIMIT;
     }
     private static final int ACL_ERROR_INTERNAL_ERROR = (int)500000L;
     /**
@@ -140,203 +1553,41 @@ public class cann_h extends cann_h$shared {
     public static int ACL_ERROR_FAILURE() {
         return ACL_ERROR_FAILURE;
     }
-    private static final int ACL_ERROR_RT_PARAM_INVALID = (int)107000L;
+    private static final int ACL_ERROR_GE_FAILURE = (int)500002L;
     /**
      * {@snippet lang=c :
-     * #define ACL_ERROR_RT_PARAM_INVALID 107000
+     * #define ACL_ERROR_GE_FAILURE 500002
      * }
      */
-    public static int ACL_ERROR_RT_PARAM_INVALID() {
-        return ACL_ERROR_RT_PARAM_INVALID;
+    public static int ACL_ERROR_GE_FAILURE() {
+        return ACL_ERROR_GE_FAILURE;
     }
-    private static final int ACL_ERROR_RT_INVALID_DEVICEID = (int)107001L;
+    private static final int ACL_ERROR_RT_FAILURE = (int)500003L;
     /**
      * {@snippet lang=c :
-     * #define ACL_ERROR_RT_INVALID_DEVICEID 107001
+     * #define ACL_ERROR_RT_FAILURE 500003
      * }
      */
-    public static int ACL_ERROR_RT_INVALID_DEVICEID() {
-        return ACL_ERROR_RT_INVALID_DEVICEID;
+    public static int ACL_ERROR_RT_FAILURE() {
+        return ACL_ERROR_RT_FAILURE;
     }
-    private static final int ACL_ERROR_RT_CONTEXT_NULL = (int)107002L;
+    private static final int ACL_ERROR_DRV_FAILURE = (int)500004L;
     /**
      * {@snippet lang=c :
-     * #define ACL_ERROR_RT_CONTEXT_NULL 107002
+     * #define ACL_ERROR_DRV_FAILURE 500004
      * }
      */
-    public static int ACL_ERROR_RT_CONTEXT_NULL() {
-        return ACL_ERROR_RT_CONTEXT_NULL;
+    public static int ACL_ERROR_DRV_FAILURE() {
+        return ACL_ERROR_DRV_FAILURE;
     }
-    private static final int ACL_ERROR_RT_STREAM_CONTEXT = (int)107003L;
+    private static final int ACL_ERROR_PROFILING_FAILURE = (int)500005L;
     /**
      * {@snippet lang=c :
-     * #define ACL_ERROR_RT_STREAM_CONTEXT 107003
+     * #define ACL_ERROR_PROFILING_FAILURE 500005
      * }
      */
-    public static int ACL_ERROR_RT_STREAM_CONTEXT() {
-        return ACL_ERROR_RT_STREAM_CONTEXT;
-    }
-    private static final int ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID = (int)107006L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID 107006
-     * }
-     */
-    public static int ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID() {
-        return ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID;
-    }
-    private static final int ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL = (int)107007L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL 107007
-     * }
-     */
-    public static int ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL() {
-        return ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL;
-    }
-    private static final int ACL_ERROR_RT_INVALID_HANDLE = (int)107017L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_INVALID_HANDLE 107017
-     * }
-     */
-    public static int ACL_ERROR_RT_INVALID_HANDLE() {
-        return ACL_ERROR_RT_INVALID_HANDLE;
-    }
-    private static final int ACL_ERROR_RT_WAIT_TIMEOUT = (int)107019L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_WAIT_TIMEOUT 107019
-     * }
-     */
-    public static int ACL_ERROR_RT_WAIT_TIMEOUT() {
-        return ACL_ERROR_RT_WAIT_TIMEOUT;
-    }
-    private static final int ACL_ERROR_RT_TASK_TIMEOUT = (int)107020L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_TASK_TIMEOUT 107020
-     * }
-     */
-    public static int ACL_ERROR_RT_TASK_TIMEOUT() {
-        return ACL_ERROR_RT_TASK_TIMEOUT;
-    }
-    private static final int ACL_ERROR_RT_SYSPARAMOPT_NOT_SET = (int)107021L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_SYSPARAMOPT_NOT_SET 107021
-     * }
-     */
-    public static int ACL_ERROR_RT_SYSPARAMOPT_NOT_SET() {
-        return ACL_ERROR_RT_SYSPARAMOPT_NOT_SET;
-    }
-    private static final int ACL_ERROR_RT_FEATURE_NOT_SUPPORT = (int)207000L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_FEATURE_NOT_SUPPORT 207000
-     * }
-     */
-    public static int ACL_ERROR_RT_FEATURE_NOT_SUPPORT() {
-        return ACL_ERROR_RT_FEATURE_NOT_SUPPORT;
-    }
-    private static final int ACL_ERROR_RT_MEMORY_ALLOCATION = (int)207001L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_MEMORY_ALLOCATION 207001
-     * }
-     */
-    public static int ACL_ERROR_RT_MEMORY_ALLOCATION() {
-        return ACL_ERROR_RT_MEMORY_ALLOCATION;
-    }
-    private static final int ACL_ERROR_RT_NO_DEVICE = (int)207004L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_NO_DEVICE 207004
-     * }
-     */
-    public static int ACL_ERROR_RT_NO_DEVICE() {
-        return ACL_ERROR_RT_NO_DEVICE;
-    }
-    private static final int ACL_ERROR_RT_RESOURCE_ALLOC_FAIL = (int)207005L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_RESOURCE_ALLOC_FAIL 207005
-     * }
-     */
-    public static int ACL_ERROR_RT_RESOURCE_ALLOC_FAIL() {
-        return ACL_ERROR_RT_RESOURCE_ALLOC_FAIL;
-    }
-    private static final int ACL_ERROR_RT_NO_EVENT_RESOURCE = (int)207007L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_NO_EVENT_RESOURCE 207007
-     * }
-     */
-    public static int ACL_ERROR_RT_NO_EVENT_RESOURCE() {
-        return ACL_ERROR_RT_NO_EVENT_RESOURCE;
-    }
-    private static final int ACL_ERROR_RT_NO_STREAM_RESOURCE = (int)207008L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_NO_STREAM_RESOURCE 207008
-     * }
-     */
-    public static int ACL_ERROR_RT_NO_STREAM_RESOURCE() {
-        return ACL_ERROR_RT_NO_STREAM_RESOURCE;
-    }
-    private static final int ACL_ERROR_RT_INTERNAL_ERROR = (int)507000L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_INTERNAL_ERROR 507000
-     * }
-     */
-    public static int ACL_ERROR_RT_INTERNAL_ERROR() {
-        return ACL_ERROR_RT_INTERNAL_ERROR;
-    }
-    private static final int ACL_ERROR_RT_AICORE_TIMEOUT = (int)507014L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_AICORE_TIMEOUT 507014
-     * }
-     */
-    public static int ACL_ERROR_RT_AICORE_TIMEOUT() {
-        return ACL_ERROR_RT_AICORE_TIMEOUT;
-    }
-    private static final int ACL_ERROR_RT_AICORE_EXCEPTION = (int)507015L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_AICORE_EXCEPTION 507015
-     * }
-     */
-    public static int ACL_ERROR_RT_AICORE_EXCEPTION() {
-        return ACL_ERROR_RT_AICORE_EXCEPTION;
-    }
-    private static final int ACL_ERROR_RT_AICPU_EXCEPTION = (int)507018L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_AICPU_EXCEPTION 507018
-     * }
-     */
-    public static int ACL_ERROR_RT_AICPU_EXCEPTION() {
-        return ACL_ERROR_RT_AICPU_EXCEPTION;
-    }
-    private static final int ACL_ERROR_RT_STREAM_SYNC_TIMEOUT = (int)507046L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_STREAM_SYNC_TIMEOUT 507046
-     * }
-     */
-    public static int ACL_ERROR_RT_STREAM_SYNC_TIMEOUT() {
-        return ACL_ERROR_RT_STREAM_SYNC_TIMEOUT;
-    }
-    private static final int ACL_ERROR_RT_EVENT_SYNC_TIMEOUT = (int)507047L;
-    /**
-     * {@snippet lang=c :
-     * #define ACL_ERROR_RT_EVENT_SYNC_TIMEOUT 507047
-     * }
-     */
-    public static int ACL_ERROR_RT_EVENT_SYNC_TIMEOUT() {
-        return ACL_ERROR_RT_EVENT_SYNC_TIMEOUT;
+    public static int ACL_ERROR_PROFILING_FAILURE() {
+        return ACL_ERROR_PROFILING_FAILURE;
     }
     private static final int ACL_MAJOR_VERSION = (int)1L;
     /**
@@ -347,10 +1598,10 @@ public class cann_h extends cann_h$shared {
     public static int ACL_MAJOR_VERSION() {
         return ACL_MAJOR_VERSION;
     }
-    private static final int ACL_MINOR_VERSION = (int)13L;
+    private static final int ACL_MINOR_VERSION = (int)17L;
     /**
      * {@snippet lang=c :
-     * #define ACL_MINOR_VERSION 13
+     * #define ACL_MINOR_VERSION 17
      * }
      */
     public static int ACL_MINOR_VERSION() {
@@ -464,6 +1715,15 @@ public class cann_h extends cann_h$shared {
     public static int ACLNN_ERR_INNER_CREATE_EXECUTOR() {
         return ACLNN_ERR_INNER_CREATE_EXECUTOR;
     }
+    private static final int ACLNN_ERR_INNER_NOT_TRANS_EXECUTOR = (int)561102L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_NOT_TRANS_EXECUTOR 561102
+     * }
+     */
+    public static int ACLNN_ERR_INNER_NOT_TRANS_EXECUTOR() {
+        return ACLNN_ERR_INNER_NOT_TRANS_EXECUTOR;
+    }
     private static final int ACLNN_ERR_INNER_NULLPTR = (int)561103L;
     /**
      * {@snippet lang=c :
@@ -472,6 +1732,150 @@ public class cann_h extends cann_h$shared {
      */
     public static int ACLNN_ERR_INNER_NULLPTR() {
         return ACLNN_ERR_INNER_NULLPTR;
+    }
+    private static final int ACLNN_ERR_INNER_WRONG_ATTR_INFO_SIZE = (int)561104L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_WRONG_ATTR_INFO_SIZE 561104
+     * }
+     */
+    public static int ACLNN_ERR_INNER_WRONG_ATTR_INFO_SIZE() {
+        return ACLNN_ERR_INNER_WRONG_ATTR_INFO_SIZE;
+    }
+    private static final int ACLNN_ERR_INNER_KEY_CONFILICT = (int)561105L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_KEY_CONFILICT 561105
+     * }
+     */
+    public static int ACLNN_ERR_INNER_KEY_CONFILICT() {
+        return ACLNN_ERR_INNER_KEY_CONFILICT;
+    }
+    private static final int ACLNN_ERR_INNER_INVALID_IMPL_MODE = (int)561106L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_INVALID_IMPL_MODE 561106
+     * }
+     */
+    public static int ACLNN_ERR_INNER_INVALID_IMPL_MODE() {
+        return ACLNN_ERR_INNER_INVALID_IMPL_MODE;
+    }
+    private static final int ACLNN_ERR_INNER_OPP_PATH_NOT_FOUND = (int)561107L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_OPP_PATH_NOT_FOUND 561107
+     * }
+     */
+    public static int ACLNN_ERR_INNER_OPP_PATH_NOT_FOUND() {
+        return ACLNN_ERR_INNER_OPP_PATH_NOT_FOUND;
+    }
+    private static final int ACLNN_ERR_INNER_LOAD_JSON_FAILED = (int)561108L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_LOAD_JSON_FAILED 561108
+     * }
+     */
+    public static int ACLNN_ERR_INNER_LOAD_JSON_FAILED() {
+        return ACLNN_ERR_INNER_LOAD_JSON_FAILED;
+    }
+    private static final int ACLNN_ERR_INNER_JSON_VALUE_NOT_FOUND = (int)561109L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_JSON_VALUE_NOT_FOUND 561109
+     * }
+     */
+    public static int ACLNN_ERR_INNER_JSON_VALUE_NOT_FOUND() {
+        return ACLNN_ERR_INNER_JSON_VALUE_NOT_FOUND;
+    }
+    private static final int ACLNN_ERR_INNER_JSON_FORMAT_INVALID = (int)561110L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_JSON_FORMAT_INVALID 561110
+     * }
+     */
+    public static int ACLNN_ERR_INNER_JSON_FORMAT_INVALID() {
+        return ACLNN_ERR_INNER_JSON_FORMAT_INVALID;
+    }
+    private static final int ACLNN_ERR_INNER_JSON_DTYPE_INVALID = (int)561111L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_JSON_DTYPE_INVALID 561111
+     * }
+     */
+    public static int ACLNN_ERR_INNER_JSON_DTYPE_INVALID() {
+        return ACLNN_ERR_INNER_JSON_DTYPE_INVALID;
+    }
+    private static final int ACLNN_ERR_INNER_OPP_KERNEL_PKG_NOT_FOUND = (int)561112L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_OPP_KERNEL_PKG_NOT_FOUND 561112
+     * }
+     */
+    public static int ACLNN_ERR_INNER_OPP_KERNEL_PKG_NOT_FOUND() {
+        return ACLNN_ERR_INNER_OPP_KERNEL_PKG_NOT_FOUND;
+    }
+    private static final int ACLNN_ERR_INNER_OP_FILE_INVALID = (int)561113L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_OP_FILE_INVALID 561113
+     * }
+     */
+    public static int ACLNN_ERR_INNER_OP_FILE_INVALID() {
+        return ACLNN_ERR_INNER_OP_FILE_INVALID;
+    }
+    private static final int ACLNN_ERR_INNER_ATTR_NUM_OUT_OF_BOUND = (int)561114L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_ATTR_NUM_OUT_OF_BOUND 561114
+     * }
+     */
+    public static int ACLNN_ERR_INNER_ATTR_NUM_OUT_OF_BOUND() {
+        return ACLNN_ERR_INNER_ATTR_NUM_OUT_OF_BOUND;
+    }
+    private static final int ACLNN_ERR_INNER_ATTR_LEN_NOT_ENOUGH = (int)561115L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_ATTR_LEN_NOT_ENOUGH 561115
+     * }
+     */
+    public static int ACLNN_ERR_INNER_ATTR_LEN_NOT_ENOUGH() {
+        return ACLNN_ERR_INNER_ATTR_LEN_NOT_ENOUGH;
+    }
+    private static final int ACLNN_ERR_INNER_INPUT_NUM_IN_JSON_TOO_LARGE = (int)561116L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_INPUT_NUM_IN_JSON_TOO_LARGE 561116
+     * }
+     */
+    public static int ACLNN_ERR_INNER_INPUT_NUM_IN_JSON_TOO_LARGE() {
+        return ACLNN_ERR_INNER_INPUT_NUM_IN_JSON_TOO_LARGE;
+    }
+    private static final int ACLNN_ERR_INNER_INPUT_JSON_IS_NULL = (int)561117L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_INPUT_JSON_IS_NULL 561117
+     * }
+     */
+    public static int ACLNN_ERR_INNER_INPUT_JSON_IS_NULL() {
+        return ACLNN_ERR_INNER_INPUT_JSON_IS_NULL;
+    }
+    private static final int ACLNN_ERR_INNER_STATIC_WORKSPACE_INVALID = (int)561118L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_STATIC_WORKSPACE_INVALID 561118
+     * }
+     */
+    public static int ACLNN_ERR_INNER_STATIC_WORKSPACE_INVALID() {
+        return ACLNN_ERR_INNER_STATIC_WORKSPACE_INVALID;
+    }
+    private static final int ACLNN_ERR_INNER_STATIC_BLOCK_DIM_INVALID = (int)561119L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_STATIC_BLOCK_DIM_INVALID 561119
+     * }
+     */
+    public static int ACLNN_ERR_INNER_STATIC_BLOCK_DIM_INVALID() {
+        return ACLNN_ERR_INNER_STATIC_BLOCK_DIM_INVALID;
     }
     private static final int HCCL_ROOT_INFO_BYTES = (int)4108L;
     /**
@@ -499,6 +1903,42 @@ public class cann_h extends cann_h$shared {
      */
     public static int UDI_MAX_LENGTH() {
         return UDI_MAX_LENGTH;
+    }
+    private static final int HCCL_COMM_ALGO_MAX_LENGTH = (int)1600L;
+    /**
+     * {@snippet lang=c :
+     * #define HCCL_COMM_ALGO_MAX_LENGTH 1600
+     * }
+     */
+    public static int HCCL_COMM_ALGO_MAX_LENGTH() {
+        return HCCL_COMM_ALGO_MAX_LENGTH;
+    }
+    private static final int HCCL_COMM_RETRY_ENABLE_MAX_LENGTH = (int)50L;
+    /**
+     * {@snippet lang=c :
+     * #define HCCL_COMM_RETRY_ENABLE_MAX_LENGTH 50
+     * }
+     */
+    public static int HCCL_COMM_RETRY_ENABLE_MAX_LENGTH() {
+        return HCCL_COMM_RETRY_ENABLE_MAX_LENGTH;
+    }
+    private static final int HCCL_COMM_RETRY_PARAMS_MAX_LENGTH = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define HCCL_COMM_RETRY_PARAMS_MAX_LENGTH 128
+     * }
+     */
+    public static int HCCL_COMM_RETRY_PARAMS_MAX_LENGTH() {
+        return HCCL_COMM_RETRY_PARAMS_MAX_LENGTH;
+    }
+    private static final int BUFFER_NAME_MAX_LENGTH = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define BUFFER_NAME_MAX_LENGTH 128
+     * }
+     */
+    public static int BUFFER_NAME_MAX_LENGTH() {
+        return BUFFER_NAME_MAX_LENGTH;
     }
     private static final int HCCL_COMM_CONFIG_INFO_BYTES = (int)24L;
     /**
@@ -689,6 +2129,78 @@ public class cann_h extends cann_h$shared {
     public static int ACL_COMPLEX32() {
         return ACL_COMPLEX32;
     }
+    private static final int ACL_HIFLOAT8 = (int)34L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_HIFLOAT8 = 34
+     * }
+     */
+    public static int ACL_HIFLOAT8() {
+        return ACL_HIFLOAT8;
+    }
+    private static final int ACL_FLOAT8_E5M2 = (int)35L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FLOAT8_E5M2 = 35
+     * }
+     */
+    public static int ACL_FLOAT8_E5M2() {
+        return ACL_FLOAT8_E5M2;
+    }
+    private static final int ACL_FLOAT8_E4M3FN = (int)36L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FLOAT8_E4M3FN = 36
+     * }
+     */
+    public static int ACL_FLOAT8_E4M3FN() {
+        return ACL_FLOAT8_E4M3FN;
+    }
+    private static final int ACL_FLOAT8_E8M0 = (int)37L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FLOAT8_E8M0 = 37
+     * }
+     */
+    public static int ACL_FLOAT8_E8M0() {
+        return ACL_FLOAT8_E8M0;
+    }
+    private static final int ACL_FLOAT6_E3M2 = (int)38L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FLOAT6_E3M2 = 38
+     * }
+     */
+    public static int ACL_FLOAT6_E3M2() {
+        return ACL_FLOAT6_E3M2;
+    }
+    private static final int ACL_FLOAT6_E2M3 = (int)39L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FLOAT6_E2M3 = 39
+     * }
+     */
+    public static int ACL_FLOAT6_E2M3() {
+        return ACL_FLOAT6_E2M3;
+    }
+    private static final int ACL_FLOAT4_E2M1 = (int)40L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FLOAT4_E2M1 = 40
+     * }
+     */
+    public static int ACL_FLOAT4_E2M1() {
+        return ACL_FLOAT4_E2M1;
+    }
+    private static final int ACL_FLOAT4_E1M2 = (int)41L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FLOAT4_E1M2 = 41
+     * }
+     */
+    public static int ACL_FLOAT4_E1M2() {
+        return ACL_FLOAT4_E1M2;
+    }
     private static final int ACL_FORMAT_UNDEFINED = (int)-1L;
     /**
      * {@snippet lang=c :
@@ -823,6 +2335,186 @@ public class cann_h extends cann_h$shared {
      */
     public static int ACL_FORMAT_NCL() {
         return ACL_FORMAT_NCL;
+    }
+    private static final int ACL_FORMAT_FRACTAL_NZ_C0_16 = (int)50L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FORMAT_FRACTAL_NZ_C0_16 = 50
+     * }
+     */
+    public static int ACL_FORMAT_FRACTAL_NZ_C0_16() {
+        return ACL_FORMAT_FRACTAL_NZ_C0_16;
+    }
+    private static final int ACL_FORMAT_FRACTAL_NZ_C0_32 = (int)51L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FORMAT_FRACTAL_NZ_C0_32 = 51
+     * }
+     */
+    public static int ACL_FORMAT_FRACTAL_NZ_C0_32() {
+        return ACL_FORMAT_FRACTAL_NZ_C0_32;
+    }
+    private static final int ACL_FORMAT_FRACTAL_NZ_C0_2 = (int)52L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FORMAT_FRACTAL_NZ_C0_2 = 52
+     * }
+     */
+    public static int ACL_FORMAT_FRACTAL_NZ_C0_2() {
+        return ACL_FORMAT_FRACTAL_NZ_C0_2;
+    }
+    private static final int ACL_FORMAT_FRACTAL_NZ_C0_4 = (int)53L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FORMAT_FRACTAL_NZ_C0_4 = 53
+     * }
+     */
+    public static int ACL_FORMAT_FRACTAL_NZ_C0_4() {
+        return ACL_FORMAT_FRACTAL_NZ_C0_4;
+    }
+    private static final int ACL_FORMAT_FRACTAL_NZ_C0_8 = (int)54L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_FORMAT_FRACTAL_NZ_C0_8 = 54
+     * }
+     */
+    public static int ACL_FORMAT_FRACTAL_NZ_C0_8() {
+        return ACL_FORMAT_FRACTAL_NZ_C0_8;
+    }
+    private static final int ACL_MEMTYPE_DEVICE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_MEMTYPE_DEVICE = 0
+     * }
+     */
+    public static int ACL_MEMTYPE_DEVICE() {
+        return ACL_MEMTYPE_DEVICE;
+    }
+    private static final int ACL_MEMTYPE_HOST = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_MEMTYPE_HOST = 1
+     * }
+     */
+    public static int ACL_MEMTYPE_HOST() {
+        return ACL_MEMTYPE_HOST;
+    }
+    private static final int ACL_MEMTYPE_HOST_COMPILE_INDEPENDENT = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_MEMTYPE_HOST_COMPILE_INDEPENDENT = 2
+     * }
+     */
+    public static int ACL_MEMTYPE_HOST_COMPILE_INDEPENDENT() {
+        return ACL_MEMTYPE_HOST_COMPILE_INDEPENDENT;
+    }
+    private static final int ACL_DEBUG = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_DEBUG = 0
+     * }
+     */
+    public static int ACL_DEBUG() {
+        return ACL_DEBUG;
+    }
+    private static final int ACL_INFO = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_INFO = 1
+     * }
+     */
+    public static int ACL_INFO() {
+        return ACL_INFO;
+    }
+    private static final int ACL_WARNING = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_WARNING = 2
+     * }
+     */
+    public static int ACL_WARNING() {
+        return ACL_WARNING;
+    }
+    private static final int ACL_ERROR = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_ERROR = 3
+     * }
+     */
+    public static int ACL_ERROR() {
+        return ACL_ERROR;
+    }
+    private static final int ACL_CANN_ATTR_UNDEFINED = (int)-1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_CANN_ATTR_UNDEFINED = -1
+     * }
+     */
+    public static int ACL_CANN_ATTR_UNDEFINED() {
+        return ACL_CANN_ATTR_UNDEFINED;
+    }
+    private static final int ACL_CANN_ATTR_INF_NAN = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_CANN_ATTR_INF_NAN = 0
+     * }
+     */
+    public static int ACL_CANN_ATTR_INF_NAN() {
+        return ACL_CANN_ATTR_INF_NAN;
+    }
+    private static final int ACL_CANN_ATTR_BF16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_CANN_ATTR_BF16 = 1
+     * }
+     */
+    public static int ACL_CANN_ATTR_BF16() {
+        return ACL_CANN_ATTR_BF16;
+    }
+    private static final int ACL_CANN_ATTR_JIT_COMPILE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_CANN_ATTR_JIT_COMPILE = 2
+     * }
+     */
+    public static int ACL_CANN_ATTR_JIT_COMPILE() {
+        return ACL_CANN_ATTR_JIT_COMPILE;
+    }
+    private static final int ACL_DEVICE_INFO_UNDEFINED = (int)-1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_DEVICE_INFO_UNDEFINED = -1
+     * }
+     */
+    public static int ACL_DEVICE_INFO_UNDEFINED() {
+        return ACL_DEVICE_INFO_UNDEFINED;
+    }
+    private static final int ACL_DEVICE_INFO_AI_CORE_NUM = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_DEVICE_INFO_AI_CORE_NUM = 0
+     * }
+     */
+    public static int ACL_DEVICE_INFO_AI_CORE_NUM() {
+        return ACL_DEVICE_INFO_AI_CORE_NUM;
+    }
+    private static final int ACL_DEVICE_INFO_VECTOR_CORE_NUM = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_DEVICE_INFO_VECTOR_CORE_NUM = 1
+     * }
+     */
+    public static int ACL_DEVICE_INFO_VECTOR_CORE_NUM() {
+        return ACL_DEVICE_INFO_VECTOR_CORE_NUM;
+    }
+    private static final int ACL_DEVICE_INFO_L2_SIZE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.ACL_DEVICE_INFO_L2_SIZE = 2
+     * }
+     */
+    public static int ACL_DEVICE_INFO_L2_SIZE() {
+        return ACL_DEVICE_INFO_L2_SIZE;
     }
 
     private static class aclDataTypeSize {
@@ -1021,6 +2713,132 @@ public class cann_h extends cann_h$shared {
      */
     public static int ACL_HOST() {
         return ACL_HOST;
+    }
+    private static final int ACL_TS_ID_AICORE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtTsId.ACL_TS_ID_AICORE = 0
+     * }
+     */
+    public static int ACL_TS_ID_AICORE() {
+        return ACL_TS_ID_AICORE;
+    }
+    private static final int ACL_TS_ID_AIVECTOR = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtTsId.ACL_TS_ID_AIVECTOR = 1
+     * }
+     */
+    public static int ACL_TS_ID_AIVECTOR() {
+        return ACL_TS_ID_AIVECTOR;
+    }
+    private static final int ACL_TS_ID_RESERVED = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtTsId.ACL_TS_ID_RESERVED = 2
+     * }
+     */
+    public static int ACL_TS_ID_RESERVED() {
+        return ACL_TS_ID_RESERVED;
+    }
+    private static final int ACL_RT_DEVICE_STATUS_NORMAL = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtDeviceStatus.ACL_RT_DEVICE_STATUS_NORMAL = 0
+     * }
+     */
+    public static int ACL_RT_DEVICE_STATUS_NORMAL() {
+        return ACL_RT_DEVICE_STATUS_NORMAL;
+    }
+    private static final int ACL_RT_DEVICE_STATUS_ABNORMAL = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtDeviceStatus.ACL_RT_DEVICE_STATUS_ABNORMAL = 1
+     * }
+     */
+    public static int ACL_RT_DEVICE_STATUS_ABNORMAL() {
+        return ACL_RT_DEVICE_STATUS_ABNORMAL;
+    }
+    private static final int ACL_RT_DEVICE_STATUS_END = (int)65535L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtDeviceStatus.ACL_RT_DEVICE_STATUS_END = 65535
+     * }
+     */
+    public static int ACL_RT_DEVICE_STATUS_END() {
+        return ACL_RT_DEVICE_STATUS_END;
+    }
+    private static final int ACL_RT_THREAD_LEVEL = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtLastErrLevel.ACL_RT_THREAD_LEVEL = 0
+     * }
+     */
+    public static int ACL_RT_THREAD_LEVEL() {
+        return ACL_RT_THREAD_LEVEL;
+    }
+    private static final int ACL_RT_OVERFLOW_MODE_SATURATION = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtFloatOverflowMode.ACL_RT_OVERFLOW_MODE_SATURATION = 0
+     * }
+     */
+    public static int ACL_RT_OVERFLOW_MODE_SATURATION() {
+        return ACL_RT_OVERFLOW_MODE_SATURATION;
+    }
+    private static final int ACL_RT_OVERFLOW_MODE_INFNAN = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtFloatOverflowMode.ACL_RT_OVERFLOW_MODE_INFNAN = 1
+     * }
+     */
+    public static int ACL_RT_OVERFLOW_MODE_INFNAN() {
+        return ACL_RT_OVERFLOW_MODE_INFNAN;
+    }
+    private static final int ACL_RT_OVERFLOW_MODE_UNDEF = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtFloatOverflowMode.ACL_RT_OVERFLOW_MODE_UNDEF = 2
+     * }
+     */
+    public static int ACL_RT_OVERFLOW_MODE_UNDEF() {
+        return ACL_RT_OVERFLOW_MODE_UNDEF;
+    }
+    private static final int ACL_OPT_DETERMINISTIC = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclSysParamOpt.ACL_OPT_DETERMINISTIC = 0
+     * }
+     */
+    public static int ACL_OPT_DETERMINISTIC() {
+        return ACL_OPT_DETERMINISTIC;
+    }
+    private static final int ACL_OPT_ENABLE_DEBUG_KERNEL = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum aclSysParamOpt.ACL_OPT_ENABLE_DEBUG_KERNEL = 1
+     * }
+     */
+    public static int ACL_OPT_ENABLE_DEBUG_KERNEL() {
+        return ACL_OPT_ENABLE_DEBUG_KERNEL;
+    }
+    private static final int ACL_OPT_STRONG_CONSISTENCY = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum aclSysParamOpt.ACL_OPT_STRONG_CONSISTENCY = 2
+     * }
+     */
+    public static int ACL_OPT_STRONG_CONSISTENCY() {
+        return ACL_OPT_STRONG_CONSISTENCY;
+    }
+    private static final int ACL_OPT_ENABLE_KERNEL_EARLY_START = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum aclSysParamOpt.ACL_OPT_ENABLE_KERNEL_EARLY_START = 3
+     * }
+     */
+    public static int ACL_OPT_ENABLE_KERNEL_EARLY_START() {
+        return ACL_OPT_ENABLE_KERNEL_EARLY_START;
     }
     private static final int ACL_MEMCPY_HOST_TO_HOST = (int)0L;
     /**
@@ -1301,6 +3119,60 @@ public class cann_h extends cann_h$shared {
     public static int ACL_HBM_MEM_P2P_HUGE1G() {
         return ACL_HBM_MEM_P2P_HUGE1G;
     }
+    private static final int ACL_MEM_NORMAL = (int)12L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemAttr.ACL_MEM_NORMAL = 12
+     * }
+     */
+    public static int ACL_MEM_NORMAL() {
+        return ACL_MEM_NORMAL;
+    }
+    private static final int ACL_MEM_HUGE = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemAttr.ACL_MEM_HUGE = 13
+     * }
+     */
+    public static int ACL_MEM_HUGE() {
+        return ACL_MEM_HUGE;
+    }
+    private static final int ACL_MEM_HUGE1G = (int)14L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemAttr.ACL_MEM_HUGE1G = 14
+     * }
+     */
+    public static int ACL_MEM_HUGE1G() {
+        return ACL_MEM_HUGE1G;
+    }
+    private static final int ACL_MEM_P2P_NORMAL = (int)15L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemAttr.ACL_MEM_P2P_NORMAL = 15
+     * }
+     */
+    public static int ACL_MEM_P2P_NORMAL() {
+        return ACL_MEM_P2P_NORMAL;
+    }
+    private static final int ACL_MEM_P2P_HUGE = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemAttr.ACL_MEM_P2P_HUGE = 16
+     * }
+     */
+    public static int ACL_MEM_P2P_HUGE() {
+        return ACL_MEM_P2P_HUGE;
+    }
+    private static final int ACL_MEM_P2P_HUGE1G = (int)17L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemAttr.ACL_MEM_P2P_HUGE1G = 17
+     * }
+     */
+    public static int ACL_MEM_P2P_HUGE1G() {
+        return ACL_MEM_P2P_HUGE1G;
+    }
     private static final int ACL_EVENT_STATUS_COMPLETE = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1400,23 +3272,59 @@ public class cann_h extends cann_h$shared {
     public static int ACL_STREAM_STATUS_RESERVED() {
         return ACL_STREAM_STATUS_RESERVED;
     }
-    private static final int ACL_OPT_DETERMINISTIC = (int)0L;
+    private static final int ACL_CALLBACK_NO_BLOCK = (int)0L;
     /**
      * {@snippet lang=c :
-     * enum aclSysParamOpt.ACL_OPT_DETERMINISTIC = 0
+     * enum aclrtCallbackBlockType.ACL_CALLBACK_NO_BLOCK = 0
      * }
      */
-    public static int ACL_OPT_DETERMINISTIC() {
-        return ACL_OPT_DETERMINISTIC;
+    public static int ACL_CALLBACK_NO_BLOCK() {
+        return ACL_CALLBACK_NO_BLOCK;
     }
-    private static final int ACL_OPT_ENABLE_DEBUG_KERNEL = (int)1L;
+    private static final int ACL_CALLBACK_BLOCK = (int)1L;
     /**
      * {@snippet lang=c :
-     * enum aclSysParamOpt.ACL_OPT_ENABLE_DEBUG_KERNEL = 1
+     * enum aclrtCallbackBlockType.ACL_CALLBACK_BLOCK = 1
      * }
      */
-    public static int ACL_OPT_ENABLE_DEBUG_KERNEL() {
-        return ACL_OPT_ENABLE_DEBUG_KERNEL;
+    public static int ACL_CALLBACK_BLOCK() {
+        return ACL_CALLBACK_BLOCK;
+    }
+    private static final int ACL_RT_STREAM_WORK_ADDR_PTR = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtStreamConfigAttr.ACL_RT_STREAM_WORK_ADDR_PTR = 0
+     * }
+     */
+    public static int ACL_RT_STREAM_WORK_ADDR_PTR() {
+        return ACL_RT_STREAM_WORK_ADDR_PTR;
+    }
+    private static final int ACL_RT_STREAM_WORK_SIZE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtStreamConfigAttr.ACL_RT_STREAM_WORK_SIZE = 1
+     * }
+     */
+    public static int ACL_RT_STREAM_WORK_SIZE() {
+        return ACL_RT_STREAM_WORK_SIZE;
+    }
+    private static final int ACL_RT_STREAM_FLAG = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtStreamConfigAttr.ACL_RT_STREAM_FLAG = 2
+     * }
+     */
+    public static int ACL_RT_STREAM_FLAG() {
+        return ACL_RT_STREAM_FLAG;
+    }
+    private static final int ACL_RT_STREAM_PRIORITY = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtStreamConfigAttr.ACL_RT_STREAM_PRIORITY = 3
+     * }
+     */
+    public static int ACL_RT_STREAM_PRIORITY() {
+        return ACL_RT_STREAM_PRIORITY;
     }
     private static final int ACL_MEM_LOCATION_TYPE_HOST = (int)0L;
     /**
@@ -1435,6 +3343,105 @@ public class cann_h extends cann_h$shared {
      */
     public static int ACL_MEM_LOCATION_TYPE_DEVICE() {
         return ACL_MEM_LOCATION_TYPE_DEVICE;
+    }
+    private static final int ACL_MEM_LOCATION_TYPE_UNREGISTERED = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemLocationType.ACL_MEM_LOCATION_TYPE_UNREGISTERED = 2
+     * }
+     */
+    public static int ACL_MEM_LOCATION_TYPE_UNREGISTERED() {
+        return ACL_MEM_LOCATION_TYPE_UNREGISTERED;
+    }
+    private static final int ACL_MEM_LOCATION_TYPE_MANAGED = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemLocationType.ACL_MEM_LOCATION_TYPE_MANAGED = 3
+     * }
+     */
+    public static int ACL_MEM_LOCATION_TYPE_MANAGED() {
+        return ACL_MEM_LOCATION_TYPE_MANAGED;
+    }
+    private static final int ACL_MEM_LOCATION_TYPE_HOST_NUMA = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemLocationType.ACL_MEM_LOCATION_TYPE_HOST_NUMA = 4
+     * }
+     */
+    public static int ACL_MEM_LOCATION_TYPE_HOST_NUMA() {
+        return ACL_MEM_LOCATION_TYPE_HOST_NUMA;
+    }
+    private static final int ACL_HOST_REGISTER_MAPPED = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtHostRegisterType.ACL_HOST_REGISTER_MAPPED = 0
+     * }
+     */
+    public static int ACL_HOST_REGISTER_MAPPED() {
+        return ACL_HOST_REGISTER_MAPPED;
+    }
+    private static final int ACL_HOST_REGISTER_IOMEMORY = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtHostRegisterType.ACL_HOST_REGISTER_IOMEMORY = 4
+     * }
+     */
+    public static int ACL_HOST_REGISTER_IOMEMORY() {
+        return ACL_HOST_REGISTER_IOMEMORY;
+    }
+    private static final int ACL_HOST_REGISTER_READONLY = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtHostRegisterType.ACL_HOST_REGISTER_READONLY = 8
+     * }
+     */
+    public static int ACL_HOST_REGISTER_READONLY() {
+        return ACL_HOST_REGISTER_READONLY;
+    }
+    private static final int ACL_RT_MEM_ATTR_RSV = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMallocAttrType.ACL_RT_MEM_ATTR_RSV = 0
+     * }
+     */
+    public static int ACL_RT_MEM_ATTR_RSV() {
+        return ACL_RT_MEM_ATTR_RSV;
+    }
+    private static final int ACL_RT_MEM_ATTR_MODULE_ID = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMallocAttrType.ACL_RT_MEM_ATTR_MODULE_ID = 1
+     * }
+     */
+    public static int ACL_RT_MEM_ATTR_MODULE_ID() {
+        return ACL_RT_MEM_ATTR_MODULE_ID;
+    }
+    private static final int ACL_RT_MEM_ATTR_DEVICE_ID = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMallocAttrType.ACL_RT_MEM_ATTR_DEVICE_ID = 2
+     * }
+     */
+    public static int ACL_RT_MEM_ATTR_DEVICE_ID() {
+        return ACL_RT_MEM_ATTR_DEVICE_ID;
+    }
+    private static final int ACL_MEM_HANDLE_TYPE_NONE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemHandleType.ACL_MEM_HANDLE_TYPE_NONE = 0
+     * }
+     */
+    public static int ACL_MEM_HANDLE_TYPE_NONE() {
+        return ACL_MEM_HANDLE_TYPE_NONE;
+    }
+    private static final int ACL_MEM_ALLOCATION_TYPE_PINNED = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum aclrtMemAllocationType.ACL_MEM_ALLOCATION_TYPE_PINNED = 0
+     * }
+     */
+    public static int ACL_MEM_ALLOCATION_TYPE_PINNED() {
+        return ACL_MEM_ALLOCATION_TYPE_PINNED;
     }
 
     private static class aclrtGetSocName {
@@ -1973,6 +3980,308 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclrtQueryDeviceStatus {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtQueryDeviceStatus");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtQueryDeviceStatus(int32_t deviceId, aclrtDeviceStatus *deviceStatus)
+     * }
+     */
+    public static FunctionDescriptor aclrtQueryDeviceStatus$descriptor() {
+        return aclrtQueryDeviceStatus.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtQueryDeviceStatus(int32_t deviceId, aclrtDeviceStatus *deviceStatus)
+     * }
+     */
+    public static MethodHandle aclrtQueryDeviceStatus$handle() {
+        return aclrtQueryDeviceStatus.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtQueryDeviceStatus(int32_t deviceId, aclrtDeviceStatus *deviceStatus)
+     * }
+     */
+    public static MemorySegment aclrtQueryDeviceStatus$address() {
+        return aclrtQueryDeviceStatus.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtQueryDeviceStatus(int32_t deviceId, aclrtDeviceStatus *deviceStatus)
+     * }
+     */
+    public static int aclrtQueryDeviceStatus(int deviceId, MemorySegment deviceStatus) {
+        var mh$ = aclrtQueryDeviceStatus.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtQueryDeviceStatus", deviceId, deviceStatus);
+            }
+            return (int)mh$.invokeExact(deviceId, deviceStatus);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtGetDeviceUtilizationRate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtGetDeviceUtilizationRate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceUtilizationRate(int32_t deviceId, aclrtUtilizationInfo *utilizationInfo)
+     * }
+     */
+    public static FunctionDescriptor aclrtGetDeviceUtilizationRate$descriptor() {
+        return aclrtGetDeviceUtilizationRate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceUtilizationRate(int32_t deviceId, aclrtUtilizationInfo *utilizationInfo)
+     * }
+     */
+    public static MethodHandle aclrtGetDeviceUtilizationRate$handle() {
+        return aclrtGetDeviceUtilizationRate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceUtilizationRate(int32_t deviceId, aclrtUtilizationInfo *utilizationInfo)
+     * }
+     */
+    public static MemorySegment aclrtGetDeviceUtilizationRate$address() {
+        return aclrtGetDeviceUtilizationRate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceUtilizationRate(int32_t deviceId, aclrtUtilizationInfo *utilizationInfo)
+     * }
+     */
+    public static int aclrtGetDeviceUtilizationRate(int deviceId, MemorySegment utilizationInfo) {
+        var mh$ = aclrtGetDeviceUtilizationRate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtGetDeviceUtilizationRate", deviceId, utilizationInfo);
+            }
+            return (int)mh$.invokeExact(deviceId, utilizationInfo);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSetTsDevice {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetTsDevice");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetTsDevice(aclrtTsId tsId)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetTsDevice$descriptor() {
+        return aclrtSetTsDevice.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetTsDevice(aclrtTsId tsId)
+     * }
+     */
+    public static MethodHandle aclrtSetTsDevice$handle() {
+        return aclrtSetTsDevice.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetTsDevice(aclrtTsId tsId)
+     * }
+     */
+    public static MemorySegment aclrtSetTsDevice$address() {
+        return aclrtSetTsDevice.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetTsDevice(aclrtTsId tsId)
+     * }
+     */
+    public static int aclrtSetTsDevice(int tsId) {
+        var mh$ = aclrtSetTsDevice.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetTsDevice", tsId);
+            }
+            return (int)mh$.invokeExact(tsId);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSetDeviceSatMode {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetDeviceSatMode");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetDeviceSatMode(aclrtFloatOverflowMode mode)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetDeviceSatMode$descriptor() {
+        return aclrtSetDeviceSatMode.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetDeviceSatMode(aclrtFloatOverflowMode mode)
+     * }
+     */
+    public static MethodHandle aclrtSetDeviceSatMode$handle() {
+        return aclrtSetDeviceSatMode.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetDeviceSatMode(aclrtFloatOverflowMode mode)
+     * }
+     */
+    public static MemorySegment aclrtSetDeviceSatMode$address() {
+        return aclrtSetDeviceSatMode.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetDeviceSatMode(aclrtFloatOverflowMode mode)
+     * }
+     */
+    public static int aclrtSetDeviceSatMode(int mode) {
+        var mh$ = aclrtSetDeviceSatMode.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetDeviceSatMode", mode);
+            }
+            return (int)mh$.invokeExact(mode);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtGetDeviceSatMode {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtGetDeviceSatMode");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceSatMode(aclrtFloatOverflowMode *mode)
+     * }
+     */
+    public static FunctionDescriptor aclrtGetDeviceSatMode$descriptor() {
+        return aclrtGetDeviceSatMode.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceSatMode(aclrtFloatOverflowMode *mode)
+     * }
+     */
+    public static MethodHandle aclrtGetDeviceSatMode$handle() {
+        return aclrtGetDeviceSatMode.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceSatMode(aclrtFloatOverflowMode *mode)
+     * }
+     */
+    public static MemorySegment aclrtGetDeviceSatMode$address() {
+        return aclrtGetDeviceSatMode.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtGetDeviceSatMode(aclrtFloatOverflowMode *mode)
+     * }
+     */
+    public static int aclrtGetDeviceSatMode(MemorySegment mode) {
+        var mh$ = aclrtGetDeviceSatMode.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtGetDeviceSatMode", mode);
+            }
+            return (int)mh$.invokeExact(mode);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtDeviceCanAccessPeer {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -2149,6 +4458,187 @@ public class cann_h extends cann_h$shared {
                 traceDowncall("aclrtDeviceDisablePeerAccess", peerDeviceId);
             }
             return (int)mh$.invokeExact(peerDeviceId);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtDeviceGetStreamPriorityRange {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtDeviceGetStreamPriorityRange");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtDeviceGetStreamPriorityRange(int32_t *leastPriority, int32_t *greatestPriority)
+     * }
+     */
+    public static FunctionDescriptor aclrtDeviceGetStreamPriorityRange$descriptor() {
+        return aclrtDeviceGetStreamPriorityRange.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtDeviceGetStreamPriorityRange(int32_t *leastPriority, int32_t *greatestPriority)
+     * }
+     */
+    public static MethodHandle aclrtDeviceGetStreamPriorityRange$handle() {
+        return aclrtDeviceGetStreamPriorityRange.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtDeviceGetStreamPriorityRange(int32_t *leastPriority, int32_t *greatestPriority)
+     * }
+     */
+    public static MemorySegment aclrtDeviceGetStreamPriorityRange$address() {
+        return aclrtDeviceGetStreamPriorityRange.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtDeviceGetStreamPriorityRange(int32_t *leastPriority, int32_t *greatestPriority)
+     * }
+     */
+    public static int aclrtDeviceGetStreamPriorityRange(MemorySegment leastPriority, MemorySegment greatestPriority) {
+        var mh$ = aclrtDeviceGetStreamPriorityRange.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtDeviceGetStreamPriorityRange", leastPriority, greatestPriority);
+            }
+            return (int)mh$.invokeExact(leastPriority, greatestPriority);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtPeekAtLastError {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtPeekAtLastError");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtPeekAtLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static FunctionDescriptor aclrtPeekAtLastError$descriptor() {
+        return aclrtPeekAtLastError.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtPeekAtLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static MethodHandle aclrtPeekAtLastError$handle() {
+        return aclrtPeekAtLastError.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtPeekAtLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static MemorySegment aclrtPeekAtLastError$address() {
+        return aclrtPeekAtLastError.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtPeekAtLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static int aclrtPeekAtLastError(int level) {
+        var mh$ = aclrtPeekAtLastError.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtPeekAtLastError", level);
+            }
+            return (int)mh$.invokeExact(level);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtGetLastError {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtGetLastError");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtGetLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static FunctionDescriptor aclrtGetLastError$descriptor() {
+        return aclrtGetLastError.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtGetLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static MethodHandle aclrtGetLastError$handle() {
+        return aclrtGetLastError.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtGetLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static MemorySegment aclrtGetLastError$address() {
+        return aclrtGetLastError.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtGetLastError(aclrtLastErrLevel level)
+     * }
+     */
+    public static int aclrtGetLastError(int level) {
+        var mh$ = aclrtGetLastError.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtGetLastError", level);
+            }
+            return (int)mh$.invokeExact(level);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2641,6 +5131,66 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclrtCtxGetCurrentDefaultStream {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtCtxGetCurrentDefaultStream");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtCtxGetCurrentDefaultStream(aclrtStream *stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtCtxGetCurrentDefaultStream$descriptor() {
+        return aclrtCtxGetCurrentDefaultStream.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtCtxGetCurrentDefaultStream(aclrtStream *stream)
+     * }
+     */
+    public static MethodHandle aclrtCtxGetCurrentDefaultStream$handle() {
+        return aclrtCtxGetCurrentDefaultStream.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtCtxGetCurrentDefaultStream(aclrtStream *stream)
+     * }
+     */
+    public static MemorySegment aclrtCtxGetCurrentDefaultStream$address() {
+        return aclrtCtxGetCurrentDefaultStream.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtCtxGetCurrentDefaultStream(aclrtStream *stream)
+     * }
+     */
+    public static int aclrtCtxGetCurrentDefaultStream(MemorySegment stream) {
+        var mh$ = aclrtCtxGetCurrentDefaultStream.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtCtxGetCurrentDefaultStream", stream);
+            }
+            return (int)mh$.invokeExact(stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtCreateStream {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -2756,6 +5306,248 @@ public class cann_h extends cann_h$shared {
                 traceDowncall("aclrtCreateStreamWithConfig", stream, priority, flag);
             }
             return (int)mh$.invokeExact(stream, priority, flag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtCreateStreamConfigHandle {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_POINTER    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtCreateStreamConfigHandle");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclrtStreamConfigHandle *aclrtCreateStreamConfigHandle()
+     * }
+     */
+    public static FunctionDescriptor aclrtCreateStreamConfigHandle$descriptor() {
+        return aclrtCreateStreamConfigHandle.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclrtStreamConfigHandle *aclrtCreateStreamConfigHandle()
+     * }
+     */
+    public static MethodHandle aclrtCreateStreamConfigHandle$handle() {
+        return aclrtCreateStreamConfigHandle.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclrtStreamConfigHandle *aclrtCreateStreamConfigHandle()
+     * }
+     */
+    public static MemorySegment aclrtCreateStreamConfigHandle$address() {
+        return aclrtCreateStreamConfigHandle.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclrtStreamConfigHandle *aclrtCreateStreamConfigHandle()
+     * }
+     */
+    public static MemorySegment aclrtCreateStreamConfigHandle() {
+        var mh$ = aclrtCreateStreamConfigHandle.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtCreateStreamConfigHandle");
+            }
+            return (MemorySegment)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSetStreamConfigOpt {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetStreamConfigOpt");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamConfigOpt(aclrtStreamConfigHandle *handle, aclrtStreamConfigAttr attr, const void *attrValue, size_t valueSize)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetStreamConfigOpt$descriptor() {
+        return aclrtSetStreamConfigOpt.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamConfigOpt(aclrtStreamConfigHandle *handle, aclrtStreamConfigAttr attr, const void *attrValue, size_t valueSize)
+     * }
+     */
+    public static MethodHandle aclrtSetStreamConfigOpt$handle() {
+        return aclrtSetStreamConfigOpt.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamConfigOpt(aclrtStreamConfigHandle *handle, aclrtStreamConfigAttr attr, const void *attrValue, size_t valueSize)
+     * }
+     */
+    public static MemorySegment aclrtSetStreamConfigOpt$address() {
+        return aclrtSetStreamConfigOpt.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamConfigOpt(aclrtStreamConfigHandle *handle, aclrtStreamConfigAttr attr, const void *attrValue, size_t valueSize)
+     * }
+     */
+    public static int aclrtSetStreamConfigOpt(MemorySegment handle, int attr, MemorySegment attrValue, long valueSize) {
+        var mh$ = aclrtSetStreamConfigOpt.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetStreamConfigOpt", handle, attr, attrValue, valueSize);
+            }
+            return (int)mh$.invokeExact(handle, attr, attrValue, valueSize);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtDestroyStreamConfigHandle {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtDestroyStreamConfigHandle");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtDestroyStreamConfigHandle(aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static FunctionDescriptor aclrtDestroyStreamConfigHandle$descriptor() {
+        return aclrtDestroyStreamConfigHandle.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtDestroyStreamConfigHandle(aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static MethodHandle aclrtDestroyStreamConfigHandle$handle() {
+        return aclrtDestroyStreamConfigHandle.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtDestroyStreamConfigHandle(aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static MemorySegment aclrtDestroyStreamConfigHandle$address() {
+        return aclrtDestroyStreamConfigHandle.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtDestroyStreamConfigHandle(aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static int aclrtDestroyStreamConfigHandle(MemorySegment handle) {
+        var mh$ = aclrtDestroyStreamConfigHandle.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtDestroyStreamConfigHandle", handle);
+            }
+            return (int)mh$.invokeExact(handle);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtCreateStreamV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtCreateStreamV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtCreateStreamV2(aclrtStream *stream, const aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static FunctionDescriptor aclrtCreateStreamV2$descriptor() {
+        return aclrtCreateStreamV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtCreateStreamV2(aclrtStream *stream, const aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static MethodHandle aclrtCreateStreamV2$handle() {
+        return aclrtCreateStreamV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtCreateStreamV2(aclrtStream *stream, const aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static MemorySegment aclrtCreateStreamV2$address() {
+        return aclrtCreateStreamV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtCreateStreamV2(aclrtStream *stream, const aclrtStreamConfigHandle *handle)
+     * }
+     */
+    public static int aclrtCreateStreamV2(MemorySegment stream, MemorySegment handle) {
+        var mh$ = aclrtCreateStreamV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtCreateStreamV2", stream, handle);
+            }
+            return (int)mh$.invokeExact(stream, handle);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3126,6 +5918,189 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclrtStreamWaitEventWithTimeout {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtStreamWaitEventWithTimeout");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamWaitEventWithTimeout(aclrtStream stream, aclrtEvent event, int32_t timeout)
+     * }
+     */
+    public static FunctionDescriptor aclrtStreamWaitEventWithTimeout$descriptor() {
+        return aclrtStreamWaitEventWithTimeout.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamWaitEventWithTimeout(aclrtStream stream, aclrtEvent event, int32_t timeout)
+     * }
+     */
+    public static MethodHandle aclrtStreamWaitEventWithTimeout$handle() {
+        return aclrtStreamWaitEventWithTimeout.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamWaitEventWithTimeout(aclrtStream stream, aclrtEvent event, int32_t timeout)
+     * }
+     */
+    public static MemorySegment aclrtStreamWaitEventWithTimeout$address() {
+        return aclrtStreamWaitEventWithTimeout.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtStreamWaitEventWithTimeout(aclrtStream stream, aclrtEvent event, int32_t timeout)
+     * }
+     */
+    public static int aclrtStreamWaitEventWithTimeout(MemorySegment stream, MemorySegment event, int timeout) {
+        var mh$ = aclrtStreamWaitEventWithTimeout.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtStreamWaitEventWithTimeout", stream, event, timeout);
+            }
+            return (int)mh$.invokeExact(stream, event, timeout);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSetStreamFailureMode {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetStreamFailureMode");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamFailureMode(aclrtStream stream, uint64_t mode)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetStreamFailureMode$descriptor() {
+        return aclrtSetStreamFailureMode.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamFailureMode(aclrtStream stream, uint64_t mode)
+     * }
+     */
+    public static MethodHandle aclrtSetStreamFailureMode$handle() {
+        return aclrtSetStreamFailureMode.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamFailureMode(aclrtStream stream, uint64_t mode)
+     * }
+     */
+    public static MemorySegment aclrtSetStreamFailureMode$address() {
+        return aclrtSetStreamFailureMode.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamFailureMode(aclrtStream stream, uint64_t mode)
+     * }
+     */
+    public static int aclrtSetStreamFailureMode(MemorySegment stream, long mode) {
+        var mh$ = aclrtSetStreamFailureMode.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetStreamFailureMode", stream, mode);
+            }
+            return (int)mh$.invokeExact(stream, mode);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtStreamAbort {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtStreamAbort");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamAbort(aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtStreamAbort$descriptor() {
+        return aclrtStreamAbort.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamAbort(aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclrtStreamAbort$handle() {
+        return aclrtStreamAbort.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamAbort(aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclrtStreamAbort$address() {
+        return aclrtStreamAbort.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtStreamAbort(aclrtStream stream)
+     * }
+     */
+    public static int aclrtStreamAbort(MemorySegment stream) {
+        var mh$ = aclrtStreamAbort.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtStreamAbort", stream);
+            }
+            return (int)mh$.invokeExact(stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtStreamGetId {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -3180,6 +6155,617 @@ public class cann_h extends cann_h$shared {
                 traceDowncall("aclrtStreamGetId", stream, streamId);
             }
             return (int)mh$.invokeExact(stream, streamId);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSetStreamOverflowSwitch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetStreamOverflowSwitch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamOverflowSwitch(aclrtStream stream, uint32_t flag)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetStreamOverflowSwitch$descriptor() {
+        return aclrtSetStreamOverflowSwitch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamOverflowSwitch(aclrtStream stream, uint32_t flag)
+     * }
+     */
+    public static MethodHandle aclrtSetStreamOverflowSwitch$handle() {
+        return aclrtSetStreamOverflowSwitch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamOverflowSwitch(aclrtStream stream, uint32_t flag)
+     * }
+     */
+    public static MemorySegment aclrtSetStreamOverflowSwitch$address() {
+        return aclrtSetStreamOverflowSwitch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetStreamOverflowSwitch(aclrtStream stream, uint32_t flag)
+     * }
+     */
+    public static int aclrtSetStreamOverflowSwitch(MemorySegment stream, int flag) {
+        var mh$ = aclrtSetStreamOverflowSwitch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetStreamOverflowSwitch", stream, flag);
+            }
+            return (int)mh$.invokeExact(stream, flag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtGetStreamOverflowSwitch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtGetStreamOverflowSwitch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamOverflowSwitch(aclrtStream stream, uint32_t *flag)
+     * }
+     */
+    public static FunctionDescriptor aclrtGetStreamOverflowSwitch$descriptor() {
+        return aclrtGetStreamOverflowSwitch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamOverflowSwitch(aclrtStream stream, uint32_t *flag)
+     * }
+     */
+    public static MethodHandle aclrtGetStreamOverflowSwitch$handle() {
+        return aclrtGetStreamOverflowSwitch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamOverflowSwitch(aclrtStream stream, uint32_t *flag)
+     * }
+     */
+    public static MemorySegment aclrtGetStreamOverflowSwitch$address() {
+        return aclrtGetStreamOverflowSwitch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamOverflowSwitch(aclrtStream stream, uint32_t *flag)
+     * }
+     */
+    public static int aclrtGetStreamOverflowSwitch(MemorySegment stream, MemorySegment flag) {
+        var mh$ = aclrtGetStreamOverflowSwitch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtGetStreamOverflowSwitch", stream, flag);
+            }
+            return (int)mh$.invokeExact(stream, flag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtStreamGetPriority {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtStreamGetPriority");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetPriority(aclrtStream stream, uint32_t *priority)
+     * }
+     */
+    public static FunctionDescriptor aclrtStreamGetPriority$descriptor() {
+        return aclrtStreamGetPriority.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetPriority(aclrtStream stream, uint32_t *priority)
+     * }
+     */
+    public static MethodHandle aclrtStreamGetPriority$handle() {
+        return aclrtStreamGetPriority.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetPriority(aclrtStream stream, uint32_t *priority)
+     * }
+     */
+    public static MemorySegment aclrtStreamGetPriority$address() {
+        return aclrtStreamGetPriority.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetPriority(aclrtStream stream, uint32_t *priority)
+     * }
+     */
+    public static int aclrtStreamGetPriority(MemorySegment stream, MemorySegment priority) {
+        var mh$ = aclrtStreamGetPriority.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtStreamGetPriority", stream, priority);
+            }
+            return (int)mh$.invokeExact(stream, priority);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtStreamGetFlags {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtStreamGetFlags");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetFlags(aclrtStream stream, uint32_t *flags)
+     * }
+     */
+    public static FunctionDescriptor aclrtStreamGetFlags$descriptor() {
+        return aclrtStreamGetFlags.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetFlags(aclrtStream stream, uint32_t *flags)
+     * }
+     */
+    public static MethodHandle aclrtStreamGetFlags$handle() {
+        return aclrtStreamGetFlags.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetFlags(aclrtStream stream, uint32_t *flags)
+     * }
+     */
+    public static MemorySegment aclrtStreamGetFlags$address() {
+        return aclrtStreamGetFlags.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtStreamGetFlags(aclrtStream stream, uint32_t *flags)
+     * }
+     */
+    public static int aclrtStreamGetFlags(MemorySegment stream, MemorySegment flags) {
+        var mh$ = aclrtStreamGetFlags.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtStreamGetFlags", stream, flags);
+            }
+            return (int)mh$.invokeExact(stream, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtGetStreamAvailableNum {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtGetStreamAvailableNum");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamAvailableNum(uint32_t *streamCount)
+     * }
+     */
+    public static FunctionDescriptor aclrtGetStreamAvailableNum$descriptor() {
+        return aclrtGetStreamAvailableNum.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamAvailableNum(uint32_t *streamCount)
+     * }
+     */
+    public static MethodHandle aclrtGetStreamAvailableNum$handle() {
+        return aclrtGetStreamAvailableNum.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamAvailableNum(uint32_t *streamCount)
+     * }
+     */
+    public static MemorySegment aclrtGetStreamAvailableNum$address() {
+        return aclrtGetStreamAvailableNum.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtGetStreamAvailableNum(uint32_t *streamCount)
+     * }
+     */
+    public static int aclrtGetStreamAvailableNum(MemorySegment streamCount) {
+        var mh$ = aclrtGetStreamAvailableNum.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtGetStreamAvailableNum", streamCount);
+            }
+            return (int)mh$.invokeExact(streamCount);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtLaunchCallback {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtLaunchCallback");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtLaunchCallback(aclrtCallback fn, void *userData, aclrtCallbackBlockType blockType, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtLaunchCallback$descriptor() {
+        return aclrtLaunchCallback.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtLaunchCallback(aclrtCallback fn, void *userData, aclrtCallbackBlockType blockType, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclrtLaunchCallback$handle() {
+        return aclrtLaunchCallback.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtLaunchCallback(aclrtCallback fn, void *userData, aclrtCallbackBlockType blockType, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclrtLaunchCallback$address() {
+        return aclrtLaunchCallback.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtLaunchCallback(aclrtCallback fn, void *userData, aclrtCallbackBlockType blockType, aclrtStream stream)
+     * }
+     */
+    public static int aclrtLaunchCallback(MemorySegment fn, MemorySegment userData, int blockType, MemorySegment stream) {
+        var mh$ = aclrtLaunchCallback.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtLaunchCallback", fn, userData, blockType, stream);
+            }
+            return (int)mh$.invokeExact(fn, userData, blockType, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSubscribeReport {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_LONG,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSubscribeReport");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtSubscribeReport$descriptor() {
+        return aclrtSubscribeReport.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclrtSubscribeReport$handle() {
+        return aclrtSubscribeReport.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclrtSubscribeReport$address() {
+        return aclrtSubscribeReport.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static int aclrtSubscribeReport(long threadId, MemorySegment stream) {
+        var mh$ = aclrtSubscribeReport.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSubscribeReport", threadId, stream);
+            }
+            return (int)mh$.invokeExact(threadId, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtProcessReport {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtProcessReport");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtProcessReport(int32_t timeout)
+     * }
+     */
+    public static FunctionDescriptor aclrtProcessReport$descriptor() {
+        return aclrtProcessReport.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtProcessReport(int32_t timeout)
+     * }
+     */
+    public static MethodHandle aclrtProcessReport$handle() {
+        return aclrtProcessReport.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtProcessReport(int32_t timeout)
+     * }
+     */
+    public static MemorySegment aclrtProcessReport$address() {
+        return aclrtProcessReport.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtProcessReport(int32_t timeout)
+     * }
+     */
+    public static int aclrtProcessReport(int timeout) {
+        var mh$ = aclrtProcessReport.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtProcessReport", timeout);
+            }
+            return (int)mh$.invokeExact(timeout);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtUnSubscribeReport {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_LONG,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtUnSubscribeReport");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtUnSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtUnSubscribeReport$descriptor() {
+        return aclrtUnSubscribeReport.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtUnSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclrtUnSubscribeReport$handle() {
+        return aclrtUnSubscribeReport.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtUnSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclrtUnSubscribeReport$address() {
+        return aclrtUnSubscribeReport.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtUnSubscribeReport(uint64_t threadId, aclrtStream stream)
+     * }
+     */
+    public static int aclrtUnSubscribeReport(long threadId, MemorySegment stream) {
+        var mh$ = aclrtUnSubscribeReport.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtUnSubscribeReport", threadId, stream);
+            }
+            return (int)mh$.invokeExact(threadId, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtLaunchHostFunc {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtLaunchHostFunc");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtLaunchHostFunc(aclrtStream stream, aclrtHostFunc fn, void *args)
+     * }
+     */
+    public static FunctionDescriptor aclrtLaunchHostFunc$descriptor() {
+        return aclrtLaunchHostFunc.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtLaunchHostFunc(aclrtStream stream, aclrtHostFunc fn, void *args)
+     * }
+     */
+    public static MethodHandle aclrtLaunchHostFunc$handle() {
+        return aclrtLaunchHostFunc.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtLaunchHostFunc(aclrtStream stream, aclrtHostFunc fn, void *args)
+     * }
+     */
+    public static MemorySegment aclrtLaunchHostFunc$address() {
+        return aclrtLaunchHostFunc.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtLaunchHostFunc(aclrtStream stream, aclrtHostFunc fn, void *args)
+     * }
+     */
+    public static int aclrtLaunchHostFunc(MemorySegment stream, MemorySegment fn, MemorySegment args) {
+        var mh$ = aclrtLaunchHostFunc.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtLaunchHostFunc", stream, fn, args);
+            }
+            return (int)mh$.invokeExact(stream, fn, args);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3978,6 +7564,186 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclrtSetOpWaitTimeout {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetOpWaitTimeout");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpWaitTimeout(uint32_t timeout)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetOpWaitTimeout$descriptor() {
+        return aclrtSetOpWaitTimeout.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpWaitTimeout(uint32_t timeout)
+     * }
+     */
+    public static MethodHandle aclrtSetOpWaitTimeout$handle() {
+        return aclrtSetOpWaitTimeout.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpWaitTimeout(uint32_t timeout)
+     * }
+     */
+    public static MemorySegment aclrtSetOpWaitTimeout$address() {
+        return aclrtSetOpWaitTimeout.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetOpWaitTimeout(uint32_t timeout)
+     * }
+     */
+    public static int aclrtSetOpWaitTimeout(int timeout) {
+        var mh$ = aclrtSetOpWaitTimeout.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetOpWaitTimeout", timeout);
+            }
+            return (int)mh$.invokeExact(timeout);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSetOpExecuteTimeOut {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetOpExecuteTimeOut");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOut(uint32_t timeout)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetOpExecuteTimeOut$descriptor() {
+        return aclrtSetOpExecuteTimeOut.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOut(uint32_t timeout)
+     * }
+     */
+    public static MethodHandle aclrtSetOpExecuteTimeOut$handle() {
+        return aclrtSetOpExecuteTimeOut.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOut(uint32_t timeout)
+     * }
+     */
+    public static MemorySegment aclrtSetOpExecuteTimeOut$address() {
+        return aclrtSetOpExecuteTimeOut.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOut(uint32_t timeout)
+     * }
+     */
+    public static int aclrtSetOpExecuteTimeOut(int timeout) {
+        var mh$ = aclrtSetOpExecuteTimeOut.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetOpExecuteTimeOut", timeout);
+            }
+            return (int)mh$.invokeExact(timeout);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtSetOpExecuteTimeOutWithMs {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtSetOpExecuteTimeOutWithMs");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOutWithMs(uint32_t timeout)
+     * }
+     */
+    public static FunctionDescriptor aclrtSetOpExecuteTimeOutWithMs$descriptor() {
+        return aclrtSetOpExecuteTimeOutWithMs.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOutWithMs(uint32_t timeout)
+     * }
+     */
+    public static MethodHandle aclrtSetOpExecuteTimeOutWithMs$handle() {
+        return aclrtSetOpExecuteTimeOutWithMs.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOutWithMs(uint32_t timeout)
+     * }
+     */
+    public static MemorySegment aclrtSetOpExecuteTimeOutWithMs$address() {
+        return aclrtSetOpExecuteTimeOutWithMs.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtSetOpExecuteTimeOutWithMs(uint32_t timeout)
+     * }
+     */
+    public static int aclrtSetOpExecuteTimeOutWithMs(int timeout) {
+        var mh$ = aclrtSetOpExecuteTimeOutWithMs.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtSetOpExecuteTimeOutWithMs", timeout);
+            }
+            return (int)mh$.invokeExact(timeout);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtMalloc {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -4102,6 +7868,131 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclrtMallocCached {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMallocCached");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocCached(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
+     * }
+     */
+    public static FunctionDescriptor aclrtMallocCached$descriptor() {
+        return aclrtMallocCached.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocCached(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
+     * }
+     */
+    public static MethodHandle aclrtMallocCached$handle() {
+        return aclrtMallocCached.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocCached(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
+     * }
+     */
+    public static MemorySegment aclrtMallocCached$address() {
+        return aclrtMallocCached.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMallocCached(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
+     * }
+     */
+    public static int aclrtMallocCached(MemorySegment devPtr, long size, int policy) {
+        var mh$ = aclrtMallocCached.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMallocCached", devPtr, size, policy);
+            }
+            return (int)mh$.invokeExact(devPtr, size, policy);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtMallocWithCfg {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMallocWithCfg");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy policy, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static FunctionDescriptor aclrtMallocWithCfg$descriptor() {
+        return aclrtMallocWithCfg.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy policy, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static MethodHandle aclrtMallocWithCfg$handle() {
+        return aclrtMallocWithCfg.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy policy, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static MemorySegment aclrtMallocWithCfg$address() {
+        return aclrtMallocWithCfg.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy policy, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static int aclrtMallocWithCfg(MemorySegment devPtr, long size, int policy, MemorySegment cfg) {
+        var mh$ = aclrtMallocWithCfg.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMallocWithCfg", devPtr, size, policy, cfg);
+            }
+            return (int)mh$.invokeExact(devPtr, size, policy, cfg);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtFree {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -4153,6 +8044,66 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclrtFree", devPtr);
+            }
+            return (int)mh$.invokeExact(devPtr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtFreeWithDevSync {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtFreeWithDevSync");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtFreeWithDevSync(void *devPtr)
+     * }
+     */
+    public static FunctionDescriptor aclrtFreeWithDevSync$descriptor() {
+        return aclrtFreeWithDevSync.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtFreeWithDevSync(void *devPtr)
+     * }
+     */
+    public static MethodHandle aclrtFreeWithDevSync$handle() {
+        return aclrtFreeWithDevSync.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtFreeWithDevSync(void *devPtr)
+     * }
+     */
+    public static MemorySegment aclrtFreeWithDevSync$address() {
+        return aclrtFreeWithDevSync.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtFreeWithDevSync(void *devPtr)
+     * }
+     */
+    public static int aclrtFreeWithDevSync(MemorySegment devPtr) {
+        var mh$ = aclrtFreeWithDevSync.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtFreeWithDevSync", devPtr);
             }
             return (int)mh$.invokeExact(devPtr);
         } catch (Error | RuntimeException ex) {
@@ -4223,6 +8174,68 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclrtMallocHostWithCfg {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMallocHostWithCfg");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocHostWithCfg(void **ptr, uint64_t size, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static FunctionDescriptor aclrtMallocHostWithCfg$descriptor() {
+        return aclrtMallocHostWithCfg.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocHostWithCfg(void **ptr, uint64_t size, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static MethodHandle aclrtMallocHostWithCfg$handle() {
+        return aclrtMallocHostWithCfg.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMallocHostWithCfg(void **ptr, uint64_t size, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static MemorySegment aclrtMallocHostWithCfg$address() {
+        return aclrtMallocHostWithCfg.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMallocHostWithCfg(void **ptr, uint64_t size, aclrtMallocConfig *cfg)
+     * }
+     */
+    public static int aclrtMallocHostWithCfg(MemorySegment ptr, long size, MemorySegment cfg) {
+        var mh$ = aclrtMallocHostWithCfg.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMallocHostWithCfg", ptr, size, cfg);
+            }
+            return (int)mh$.invokeExact(ptr, size, cfg);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtFreeHost {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -4276,6 +8289,435 @@ public class cann_h extends cann_h$shared {
                 traceDowncall("aclrtFreeHost", hostPtr);
             }
             return (int)mh$.invokeExact(hostPtr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtFreeHostWithDevSync {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtFreeHostWithDevSync");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtFreeHostWithDevSync(void *hostPtr)
+     * }
+     */
+    public static FunctionDescriptor aclrtFreeHostWithDevSync$descriptor() {
+        return aclrtFreeHostWithDevSync.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtFreeHostWithDevSync(void *hostPtr)
+     * }
+     */
+    public static MethodHandle aclrtFreeHostWithDevSync$handle() {
+        return aclrtFreeHostWithDevSync.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtFreeHostWithDevSync(void *hostPtr)
+     * }
+     */
+    public static MemorySegment aclrtFreeHostWithDevSync$address() {
+        return aclrtFreeHostWithDevSync.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtFreeHostWithDevSync(void *hostPtr)
+     * }
+     */
+    public static int aclrtFreeHostWithDevSync(MemorySegment hostPtr) {
+        var mh$ = aclrtFreeHostWithDevSync.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtFreeHostWithDevSync", hostPtr);
+            }
+            return (int)mh$.invokeExact(hostPtr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtHostRegister {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtHostRegister");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtHostRegister(void *ptr, uint64_t size, aclrtHostRegisterType type, void **devPtr)
+     * }
+     */
+    public static FunctionDescriptor aclrtHostRegister$descriptor() {
+        return aclrtHostRegister.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtHostRegister(void *ptr, uint64_t size, aclrtHostRegisterType type, void **devPtr)
+     * }
+     */
+    public static MethodHandle aclrtHostRegister$handle() {
+        return aclrtHostRegister.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtHostRegister(void *ptr, uint64_t size, aclrtHostRegisterType type, void **devPtr)
+     * }
+     */
+    public static MemorySegment aclrtHostRegister$address() {
+        return aclrtHostRegister.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtHostRegister(void *ptr, uint64_t size, aclrtHostRegisterType type, void **devPtr)
+     * }
+     */
+    public static int aclrtHostRegister(MemorySegment ptr, long size, int type, MemorySegment devPtr) {
+        var mh$ = aclrtHostRegister.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtHostRegister", ptr, size, type, devPtr);
+            }
+            return (int)mh$.invokeExact(ptr, size, type, devPtr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtHostRegisterV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtHostRegisterV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtHostRegisterV2(void *ptr, uint64_t size, uint32_t flag)
+     * }
+     */
+    public static FunctionDescriptor aclrtHostRegisterV2$descriptor() {
+        return aclrtHostRegisterV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtHostRegisterV2(void *ptr, uint64_t size, uint32_t flag)
+     * }
+     */
+    public static MethodHandle aclrtHostRegisterV2$handle() {
+        return aclrtHostRegisterV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtHostRegisterV2(void *ptr, uint64_t size, uint32_t flag)
+     * }
+     */
+    public static MemorySegment aclrtHostRegisterV2$address() {
+        return aclrtHostRegisterV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtHostRegisterV2(void *ptr, uint64_t size, uint32_t flag)
+     * }
+     */
+    public static int aclrtHostRegisterV2(MemorySegment ptr, long size, int flag) {
+        var mh$ = aclrtHostRegisterV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtHostRegisterV2", ptr, size, flag);
+            }
+            return (int)mh$.invokeExact(ptr, size, flag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtHostGetDevicePointer {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtHostGetDevicePointer");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtHostGetDevicePointer(void *pHost, void **pDevice, uint32_t flag)
+     * }
+     */
+    public static FunctionDescriptor aclrtHostGetDevicePointer$descriptor() {
+        return aclrtHostGetDevicePointer.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtHostGetDevicePointer(void *pHost, void **pDevice, uint32_t flag)
+     * }
+     */
+    public static MethodHandle aclrtHostGetDevicePointer$handle() {
+        return aclrtHostGetDevicePointer.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtHostGetDevicePointer(void *pHost, void **pDevice, uint32_t flag)
+     * }
+     */
+    public static MemorySegment aclrtHostGetDevicePointer$address() {
+        return aclrtHostGetDevicePointer.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtHostGetDevicePointer(void *pHost, void **pDevice, uint32_t flag)
+     * }
+     */
+    public static int aclrtHostGetDevicePointer(MemorySegment pHost, MemorySegment pDevice, int flag) {
+        var mh$ = aclrtHostGetDevicePointer.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtHostGetDevicePointer", pHost, pDevice, flag);
+            }
+            return (int)mh$.invokeExact(pHost, pDevice, flag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtHostUnregister {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtHostUnregister");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtHostUnregister(void *ptr)
+     * }
+     */
+    public static FunctionDescriptor aclrtHostUnregister$descriptor() {
+        return aclrtHostUnregister.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtHostUnregister(void *ptr)
+     * }
+     */
+    public static MethodHandle aclrtHostUnregister$handle() {
+        return aclrtHostUnregister.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtHostUnregister(void *ptr)
+     * }
+     */
+    public static MemorySegment aclrtHostUnregister$address() {
+        return aclrtHostUnregister.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtHostUnregister(void *ptr)
+     * }
+     */
+    public static int aclrtHostUnregister(MemorySegment ptr) {
+        var mh$ = aclrtHostUnregister.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtHostUnregister", ptr);
+            }
+            return (int)mh$.invokeExact(ptr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtMemFlush {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMemFlush");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMemFlush(void *devPtr, size_t size)
+     * }
+     */
+    public static FunctionDescriptor aclrtMemFlush$descriptor() {
+        return aclrtMemFlush.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMemFlush(void *devPtr, size_t size)
+     * }
+     */
+    public static MethodHandle aclrtMemFlush$handle() {
+        return aclrtMemFlush.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMemFlush(void *devPtr, size_t size)
+     * }
+     */
+    public static MemorySegment aclrtMemFlush$address() {
+        return aclrtMemFlush.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMemFlush(void *devPtr, size_t size)
+     * }
+     */
+    public static int aclrtMemFlush(MemorySegment devPtr, long size) {
+        var mh$ = aclrtMemFlush.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMemFlush", devPtr, size);
+            }
+            return (int)mh$.invokeExact(devPtr, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtMemInvalidate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMemInvalidate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMemInvalidate(void *devPtr, size_t size)
+     * }
+     */
+    public static FunctionDescriptor aclrtMemInvalidate$descriptor() {
+        return aclrtMemInvalidate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMemInvalidate(void *devPtr, size_t size)
+     * }
+     */
+    public static MethodHandle aclrtMemInvalidate$handle() {
+        return aclrtMemInvalidate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMemInvalidate(void *devPtr, size_t size)
+     * }
+     */
+    public static MemorySegment aclrtMemInvalidate$address() {
+        return aclrtMemInvalidate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMemInvalidate(void *devPtr, size_t size)
+     * }
+     */
+    public static int aclrtMemInvalidate(MemorySegment devPtr, long size) {
+        var mh$ = aclrtMemInvalidate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMemInvalidate", devPtr, size);
+            }
+            return (int)mh$.invokeExact(devPtr, size);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -4412,6 +8854,204 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclrtMemcpyAsyncWithCondition {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMemcpyAsyncWithCondition");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpyAsyncWithCondition(void *dst, size_t destMax, const void *src, size_t count, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtMemcpyAsyncWithCondition$descriptor() {
+        return aclrtMemcpyAsyncWithCondition.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpyAsyncWithCondition(void *dst, size_t destMax, const void *src, size_t count, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclrtMemcpyAsyncWithCondition$handle() {
+        return aclrtMemcpyAsyncWithCondition.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpyAsyncWithCondition(void *dst, size_t destMax, const void *src, size_t count, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclrtMemcpyAsyncWithCondition$address() {
+        return aclrtMemcpyAsyncWithCondition.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMemcpyAsyncWithCondition(void *dst, size_t destMax, const void *src, size_t count, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static int aclrtMemcpyAsyncWithCondition(MemorySegment dst, long destMax, MemorySegment src, long count, int kind, MemorySegment stream) {
+        var mh$ = aclrtMemcpyAsyncWithCondition.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMemcpyAsyncWithCondition", dst, destMax, src, count, kind, stream);
+            }
+            return (int)mh$.invokeExact(dst, destMax, src, count, kind, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtMemcpy2d {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMemcpy2d");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2d(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind)
+     * }
+     */
+    public static FunctionDescriptor aclrtMemcpy2d$descriptor() {
+        return aclrtMemcpy2d.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2d(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind)
+     * }
+     */
+    public static MethodHandle aclrtMemcpy2d$handle() {
+        return aclrtMemcpy2d.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2d(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind)
+     * }
+     */
+    public static MemorySegment aclrtMemcpy2d$address() {
+        return aclrtMemcpy2d.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2d(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind)
+     * }
+     */
+    public static int aclrtMemcpy2d(MemorySegment dst, long dpitch, MemorySegment src, long spitch, long width, long height, int kind) {
+        var mh$ = aclrtMemcpy2d.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMemcpy2d", dst, dpitch, src, spitch, width, height, kind);
+            }
+            return (int)mh$.invokeExact(dst, dpitch, src, spitch, width, height, kind);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtMemcpy2dAsync {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMemcpy2dAsync");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2dAsync(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtMemcpy2dAsync$descriptor() {
+        return aclrtMemcpy2dAsync.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2dAsync(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclrtMemcpy2dAsync$handle() {
+        return aclrtMemcpy2dAsync.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2dAsync(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclrtMemcpy2dAsync$address() {
+        return aclrtMemcpy2dAsync.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMemcpy2dAsync(void *dst, size_t dpitch, const void *src, size_t spitch, size_t width, size_t height, aclrtMemcpyKind kind, aclrtStream stream)
+     * }
+     */
+    public static int aclrtMemcpy2dAsync(MemorySegment dst, long dpitch, MemorySegment src, long spitch, long width, long height, int kind, MemorySegment stream) {
+        var mh$ = aclrtMemcpy2dAsync.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMemcpy2dAsync", dst, dpitch, src, spitch, width, height, kind, stream);
+            }
+            return (int)mh$.invokeExact(dst, dpitch, src, spitch, width, height, kind, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtMemset {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -4532,6 +9172,133 @@ public class cann_h extends cann_h$shared {
                 traceDowncall("aclrtMemsetAsync", devPtr, maxCount, value, count, stream);
             }
             return (int)mh$.invokeExact(devPtr, maxCount, value, count, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtMemsetD32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMemsetD32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32(void *ptr, size_t memSize, uint32_t value, size_t N)
+     * }
+     */
+    public static FunctionDescriptor aclrtMemsetD32$descriptor() {
+        return aclrtMemsetD32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32(void *ptr, size_t memSize, uint32_t value, size_t N)
+     * }
+     */
+    public static MethodHandle aclrtMemsetD32$handle() {
+        return aclrtMemsetD32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32(void *ptr, size_t memSize, uint32_t value, size_t N)
+     * }
+     */
+    public static MemorySegment aclrtMemsetD32$address() {
+        return aclrtMemsetD32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32(void *ptr, size_t memSize, uint32_t value, size_t N)
+     * }
+     */
+    public static int aclrtMemsetD32(MemorySegment ptr, long memSize, int value, long N) {
+        var mh$ = aclrtMemsetD32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMemsetD32", ptr, memSize, value, N);
+            }
+            return (int)mh$.invokeExact(ptr, memSize, value, N);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclrtMemsetD32Async {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_LONG,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclrtMemsetD32Async");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32Async(void *ptr, size_t memSize, uint32_t value, size_t N, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclrtMemsetD32Async$descriptor() {
+        return aclrtMemsetD32Async.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32Async(void *ptr, size_t memSize, uint32_t value, size_t N, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclrtMemsetD32Async$handle() {
+        return aclrtMemsetD32Async.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32Async(void *ptr, size_t memSize, uint32_t value, size_t N, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclrtMemsetD32Async$address() {
+        return aclrtMemsetD32Async.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclrtMemsetD32Async(void *ptr, size_t memSize, uint32_t value, size_t N, aclrtStream stream)
+     * }
+     */
+    public static int aclrtMemsetD32Async(MemorySegment ptr, long memSize, int value, long N, MemorySegment stream) {
+        var mh$ = aclrtMemsetD32Async.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclrtMemsetD32Async", ptr, memSize, value, N, stream);
+            }
+            return (int)mh$.invokeExact(ptr, memSize, value, N, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -4852,6 +9619,66 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclFinalizeReference {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclFinalizeReference");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclFinalizeReference(uint64_t *refCount)
+     * }
+     */
+    public static FunctionDescriptor aclFinalizeReference$descriptor() {
+        return aclFinalizeReference.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclFinalizeReference(uint64_t *refCount)
+     * }
+     */
+    public static MethodHandle aclFinalizeReference$handle() {
+        return aclFinalizeReference.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclFinalizeReference(uint64_t *refCount)
+     * }
+     */
+    public static MemorySegment aclFinalizeReference$address() {
+        return aclFinalizeReference.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclFinalizeReference(uint64_t *refCount)
+     * }
+     */
+    public static int aclFinalizeReference(MemorySegment refCount) {
+        var mh$ = aclFinalizeReference.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclFinalizeReference", refCount);
+            }
+            return (int)mh$.invokeExact(refCount);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclrtGetVersion {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -4975,6 +9802,312 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclsysGetVersionStr {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclsysGetVersionStr");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionStr(char *pkgName, char *versionStr)
+     * }
+     */
+    public static FunctionDescriptor aclsysGetVersionStr$descriptor() {
+        return aclsysGetVersionStr.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionStr(char *pkgName, char *versionStr)
+     * }
+     */
+    public static MethodHandle aclsysGetVersionStr$handle() {
+        return aclsysGetVersionStr.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionStr(char *pkgName, char *versionStr)
+     * }
+     */
+    public static MemorySegment aclsysGetVersionStr$address() {
+        return aclsysGetVersionStr.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionStr(char *pkgName, char *versionStr)
+     * }
+     */
+    public static int aclsysGetVersionStr(MemorySegment pkgName, MemorySegment versionStr) {
+        var mh$ = aclsysGetVersionStr.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclsysGetVersionStr", pkgName, versionStr);
+            }
+            return (int)mh$.invokeExact(pkgName, versionStr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclsysGetVersionNum {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclsysGetVersionNum");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionNum(char *pkgName, int32_t *versionNum)
+     * }
+     */
+    public static FunctionDescriptor aclsysGetVersionNum$descriptor() {
+        return aclsysGetVersionNum.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionNum(char *pkgName, int32_t *versionNum)
+     * }
+     */
+    public static MethodHandle aclsysGetVersionNum$handle() {
+        return aclsysGetVersionNum.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionNum(char *pkgName, int32_t *versionNum)
+     * }
+     */
+    public static MemorySegment aclsysGetVersionNum$address() {
+        return aclsysGetVersionNum.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclsysGetVersionNum(char *pkgName, int32_t *versionNum)
+     * }
+     */
+    public static int aclsysGetVersionNum(MemorySegment pkgName, MemorySegment versionNum) {
+        var mh$ = aclsysGetVersionNum.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclsysGetVersionNum", pkgName, versionNum);
+            }
+            return (int)mh$.invokeExact(pkgName, versionNum);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclGetCannAttributeList {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclGetCannAttributeList");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclGetCannAttributeList(const aclCannAttr **cannAttrList, size_t *num)
+     * }
+     */
+    public static FunctionDescriptor aclGetCannAttributeList$descriptor() {
+        return aclGetCannAttributeList.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclGetCannAttributeList(const aclCannAttr **cannAttrList, size_t *num)
+     * }
+     */
+    public static MethodHandle aclGetCannAttributeList$handle() {
+        return aclGetCannAttributeList.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclGetCannAttributeList(const aclCannAttr **cannAttrList, size_t *num)
+     * }
+     */
+    public static MemorySegment aclGetCannAttributeList$address() {
+        return aclGetCannAttributeList.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclGetCannAttributeList(const aclCannAttr **cannAttrList, size_t *num)
+     * }
+     */
+    public static int aclGetCannAttributeList(MemorySegment cannAttrList, MemorySegment num) {
+        var mh$ = aclGetCannAttributeList.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclGetCannAttributeList", cannAttrList, num);
+            }
+            return (int)mh$.invokeExact(cannAttrList, num);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclGetCannAttribute {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclGetCannAttribute");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclGetCannAttribute(aclCannAttr cannAttr, int32_t *value)
+     * }
+     */
+    public static FunctionDescriptor aclGetCannAttribute$descriptor() {
+        return aclGetCannAttribute.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclGetCannAttribute(aclCannAttr cannAttr, int32_t *value)
+     * }
+     */
+    public static MethodHandle aclGetCannAttribute$handle() {
+        return aclGetCannAttribute.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclGetCannAttribute(aclCannAttr cannAttr, int32_t *value)
+     * }
+     */
+    public static MemorySegment aclGetCannAttribute$address() {
+        return aclGetCannAttribute.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclGetCannAttribute(aclCannAttr cannAttr, int32_t *value)
+     * }
+     */
+    public static int aclGetCannAttribute(int cannAttr, MemorySegment value) {
+        var mh$ = aclGetCannAttribute.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclGetCannAttribute", cannAttr, value);
+            }
+            return (int)mh$.invokeExact(cannAttr, value);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclGetDeviceCapability {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclGetDeviceCapability");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclError aclGetDeviceCapability(uint32_t deviceId, aclDeviceInfo deviceInfo, int64_t *value)
+     * }
+     */
+    public static FunctionDescriptor aclGetDeviceCapability$descriptor() {
+        return aclGetDeviceCapability.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclError aclGetDeviceCapability(uint32_t deviceId, aclDeviceInfo deviceInfo, int64_t *value)
+     * }
+     */
+    public static MethodHandle aclGetDeviceCapability$handle() {
+        return aclGetDeviceCapability.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclError aclGetDeviceCapability(uint32_t deviceId, aclDeviceInfo deviceInfo, int64_t *value)
+     * }
+     */
+    public static MemorySegment aclGetDeviceCapability$address() {
+        return aclGetDeviceCapability.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclError aclGetDeviceCapability(uint32_t deviceId, aclDeviceInfo deviceInfo, int64_t *value)
+     * }
+     */
+    public static int aclGetDeviceCapability(int deviceId, int deviceInfo, MemorySegment value) {
+        var mh$ = aclGetDeviceCapability.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclGetDeviceCapability", deviceId, deviceInfo, value);
+            }
+            return (int)mh$.invokeExact(deviceId, deviceInfo, value);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclGetRecentErrMsg {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_POINTER    );
@@ -5031,6 +10164,15 @@ public class cann_h extends cann_h$shared {
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
+    }
+    private static final int OK = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.OK = 0
+     * }
+     */
+    public static int OK() {
+        return OK;
     }
 
     private static class aclCreateTensor {
@@ -5406,6 +10548,67 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclCreateScalarList {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclCreateScalarList");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclScalarList *aclCreateScalarList(const aclScalar *const *value, uint64_t size)
+     * }
+     */
+    public static FunctionDescriptor aclCreateScalarList$descriptor() {
+        return aclCreateScalarList.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclScalarList *aclCreateScalarList(const aclScalar *const *value, uint64_t size)
+     * }
+     */
+    public static MethodHandle aclCreateScalarList$handle() {
+        return aclCreateScalarList.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclScalarList *aclCreateScalarList(const aclScalar *const *value, uint64_t size)
+     * }
+     */
+    public static MemorySegment aclCreateScalarList$address() {
+        return aclCreateScalarList.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclScalarList *aclCreateScalarList(const aclScalar *const *value, uint64_t size)
+     * }
+     */
+    public static MemorySegment aclCreateScalarList(MemorySegment value, long size) {
+        var mh$ = aclCreateScalarList.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclCreateScalarList", value, size);
+            }
+            return (MemorySegment)mh$.invokeExact(value, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclDestroyTensor {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -5757,6 +10960,66 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclDestroyTensorList", array);
+            }
+            return (int)mh$.invokeExact(array);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclDestroyScalarList {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclDestroyScalarList");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclDestroyScalarList(const aclScalarList *array)
+     * }
+     */
+    public static FunctionDescriptor aclDestroyScalarList$descriptor() {
+        return aclDestroyScalarList.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclDestroyScalarList(const aclScalarList *array)
+     * }
+     */
+    public static MethodHandle aclDestroyScalarList$handle() {
+        return aclDestroyScalarList.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclDestroyScalarList(const aclScalarList *array)
+     * }
+     */
+    public static MemorySegment aclDestroyScalarList$address() {
+        return aclDestroyScalarList.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclDestroyScalarList(const aclScalarList *array)
+     * }
+     */
+    public static int aclDestroyScalarList(MemorySegment array) {
+        var mh$ = aclDestroyScalarList.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclDestroyScalarList", array);
             }
             return (int)mh$.invokeExact(array);
         } catch (Error | RuntimeException ex) {
@@ -6379,6 +11642,67 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclGetScalarListSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclGetScalarListSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclGetScalarListSize(const aclScalarList *scalarList, uint64_t *size)
+     * }
+     */
+    public static FunctionDescriptor aclGetScalarListSize$descriptor() {
+        return aclGetScalarListSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclGetScalarListSize(const aclScalarList *scalarList, uint64_t *size)
+     * }
+     */
+    public static MethodHandle aclGetScalarListSize$handle() {
+        return aclGetScalarListSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclGetScalarListSize(const aclScalarList *scalarList, uint64_t *size)
+     * }
+     */
+    public static MemorySegment aclGetScalarListSize$address() {
+        return aclGetScalarListSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclGetScalarListSize(const aclScalarList *scalarList, uint64_t *size)
+     * }
+     */
+    public static int aclGetScalarListSize(MemorySegment scalarList, MemorySegment size) {
+        var mh$ = aclGetScalarListSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclGetScalarListSize", scalarList, size);
+            }
+            return (int)mh$.invokeExact(scalarList, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclInitTensor {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -6690,6 +12014,387 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclSetInputTensorAddr {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclSetInputTensorAddr");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static FunctionDescriptor aclSetInputTensorAddr$descriptor() {
+        return aclSetInputTensorAddr.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static MethodHandle aclSetInputTensorAddr$handle() {
+        return aclSetInputTensorAddr.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static MemorySegment aclSetInputTensorAddr$address() {
+        return aclSetInputTensorAddr.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclSetInputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static int aclSetInputTensorAddr(MemorySegment executor, long index, MemorySegment tensor, MemorySegment addr) {
+        var mh$ = aclSetInputTensorAddr.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclSetInputTensorAddr", executor, index, tensor, addr);
+            }
+            return (int)mh$.invokeExact(executor, index, tensor, addr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclSetOutputTensorAddr {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclSetOutputTensorAddr");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static FunctionDescriptor aclSetOutputTensorAddr$descriptor() {
+        return aclSetOutputTensorAddr.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static MethodHandle aclSetOutputTensorAddr$handle() {
+        return aclSetOutputTensorAddr.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static MemorySegment aclSetOutputTensorAddr$address() {
+        return aclSetOutputTensorAddr.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclSetOutputTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static int aclSetOutputTensorAddr(MemorySegment executor, long index, MemorySegment tensor, MemorySegment addr) {
+        var mh$ = aclSetOutputTensorAddr.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclSetOutputTensorAddr", executor, index, tensor, addr);
+            }
+            return (int)mh$.invokeExact(executor, index, tensor, addr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclSetTensorAddr {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclSetTensorAddr");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static FunctionDescriptor aclSetTensorAddr$descriptor() {
+        return aclSetTensorAddr.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static MethodHandle aclSetTensorAddr$handle() {
+        return aclSetTensorAddr.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static MemorySegment aclSetTensorAddr$address() {
+        return aclSetTensorAddr.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclSetTensorAddr(aclOpExecutor *executor, const size_t index, aclTensor *tensor, void *addr)
+     * }
+     */
+    public static int aclSetTensorAddr(MemorySegment executor, long index, MemorySegment tensor, MemorySegment addr) {
+        var mh$ = aclSetTensorAddr.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclSetTensorAddr", executor, index, tensor, addr);
+            }
+            return (int)mh$.invokeExact(executor, index, tensor, addr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclSetDynamicInputTensorAddr {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclSetDynamicInputTensorAddr");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicInputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static FunctionDescriptor aclSetDynamicInputTensorAddr$descriptor() {
+        return aclSetDynamicInputTensorAddr.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicInputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static MethodHandle aclSetDynamicInputTensorAddr$handle() {
+        return aclSetDynamicInputTensorAddr.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicInputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static MemorySegment aclSetDynamicInputTensorAddr$address() {
+        return aclSetDynamicInputTensorAddr.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicInputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static int aclSetDynamicInputTensorAddr(MemorySegment executor, long irIndex, long relativeIndex, MemorySegment tensors, MemorySegment addr) {
+        var mh$ = aclSetDynamicInputTensorAddr.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclSetDynamicInputTensorAddr", executor, irIndex, relativeIndex, tensors, addr);
+            }
+            return (int)mh$.invokeExact(executor, irIndex, relativeIndex, tensors, addr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclSetDynamicOutputTensorAddr {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclSetDynamicOutputTensorAddr");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicOutputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static FunctionDescriptor aclSetDynamicOutputTensorAddr$descriptor() {
+        return aclSetDynamicOutputTensorAddr.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicOutputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static MethodHandle aclSetDynamicOutputTensorAddr$handle() {
+        return aclSetDynamicOutputTensorAddr.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicOutputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static MemorySegment aclSetDynamicOutputTensorAddr$address() {
+        return aclSetDynamicOutputTensorAddr.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicOutputTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static int aclSetDynamicOutputTensorAddr(MemorySegment executor, long irIndex, long relativeIndex, MemorySegment tensors, MemorySegment addr) {
+        var mh$ = aclSetDynamicOutputTensorAddr.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclSetDynamicOutputTensorAddr", executor, irIndex, relativeIndex, tensors, addr);
+            }
+            return (int)mh$.invokeExact(executor, irIndex, relativeIndex, tensors, addr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclSetDynamicTensorAddr {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclSetDynamicTensorAddr");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static FunctionDescriptor aclSetDynamicTensorAddr$descriptor() {
+        return aclSetDynamicTensorAddr.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static MethodHandle aclSetDynamicTensorAddr$handle() {
+        return aclSetDynamicTensorAddr.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static MemorySegment aclSetDynamicTensorAddr$address() {
+        return aclSetDynamicTensorAddr.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclSetDynamicTensorAddr(aclOpExecutor *executor, size_t irIndex, const size_t relativeIndex, aclTensorList *tensors, void *addr)
+     * }
+     */
+    public static int aclSetDynamicTensorAddr(MemorySegment executor, long irIndex, long relativeIndex, MemorySegment tensors, MemorySegment addr) {
+        var mh$ = aclSetDynamicTensorAddr.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclSetDynamicTensorAddr", executor, irIndex, relativeIndex, tensors, addr);
+            }
+            return (int)mh$.invokeExact(executor, irIndex, relativeIndex, tensors, addr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnInit {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -6936,6 +12641,134 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnAddsGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnAddsGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAddsGetWorkspaceSize(const aclTensor *self, const aclScalar *other, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnAddsGetWorkspaceSize$descriptor() {
+        return aclnnAddsGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAddsGetWorkspaceSize(const aclTensor *self, const aclScalar *other, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnAddsGetWorkspaceSize$handle() {
+        return aclnnAddsGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAddsGetWorkspaceSize(const aclTensor *self, const aclScalar *other, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnAddsGetWorkspaceSize$address() {
+        return aclnnAddsGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAddsGetWorkspaceSize(const aclTensor *self, const aclScalar *other, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnAddsGetWorkspaceSize(MemorySegment self, MemorySegment other, MemorySegment alpha, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnAddsGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnAddsGetWorkspaceSize", self, other, alpha, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, other, alpha, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnAdds {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnAdds");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnAdds$descriptor() {
+        return aclnnAdds.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnAdds$handle() {
+        return aclnnAdds.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnAdds$address() {
+        return aclnnAdds.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnAdds(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnAdds.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnAdds", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnInplaceAddGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -7054,6 +12887,520 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnInplaceAdd", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceAddsGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceAddsGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAddsGetWorkspaceSize(const aclTensor *selfRef, const aclScalar *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceAddsGetWorkspaceSize$descriptor() {
+        return aclnnInplaceAddsGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAddsGetWorkspaceSize(const aclTensor *selfRef, const aclScalar *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnInplaceAddsGetWorkspaceSize$handle() {
+        return aclnnInplaceAddsGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAddsGetWorkspaceSize(const aclTensor *selfRef, const aclScalar *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnInplaceAddsGetWorkspaceSize$address() {
+        return aclnnInplaceAddsGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAddsGetWorkspaceSize(const aclTensor *selfRef, const aclScalar *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnInplaceAddsGetWorkspaceSize(MemorySegment selfRef, MemorySegment other, MemorySegment alpha, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnInplaceAddsGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceAddsGetWorkspaceSize", selfRef, other, alpha, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(selfRef, other, alpha, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceAdds {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceAdds");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceAdds$descriptor() {
+        return aclnnInplaceAdds.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnInplaceAdds$handle() {
+        return aclnnInplaceAdds.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnInplaceAdds$address() {
+        return aclnnInplaceAdds.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceAdds(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnInplaceAdds(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnInplaceAdds.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceAdds", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnApplyRotaryPosEmbGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnApplyRotaryPosEmbGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbGetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnApplyRotaryPosEmbGetWorkspaceSize$descriptor() {
+        return aclnnApplyRotaryPosEmbGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbGetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnApplyRotaryPosEmbGetWorkspaceSize$handle() {
+        return aclnnApplyRotaryPosEmbGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbGetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnApplyRotaryPosEmbGetWorkspaceSize$address() {
+        return aclnnApplyRotaryPosEmbGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbGetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnApplyRotaryPosEmbGetWorkspaceSize(MemorySegment queryRef, MemorySegment keyRef, MemorySegment cos, MemorySegment sin, long layout, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnApplyRotaryPosEmbGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnApplyRotaryPosEmbGetWorkspaceSize", queryRef, keyRef, cos, sin, layout, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(queryRef, keyRef, cos, sin, layout, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnApplyRotaryPosEmb {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnApplyRotaryPosEmb");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmb(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnApplyRotaryPosEmb$descriptor() {
+        return aclnnApplyRotaryPosEmb.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmb(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnApplyRotaryPosEmb$handle() {
+        return aclnnApplyRotaryPosEmb.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmb(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnApplyRotaryPosEmb$address() {
+        return aclnnApplyRotaryPosEmb.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmb(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnApplyRotaryPosEmb(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnApplyRotaryPosEmb.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnApplyRotaryPosEmb", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnApplyRotaryPosEmbV2GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnApplyRotaryPosEmbV2GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2GetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, char *rotaryMode, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnApplyRotaryPosEmbV2GetWorkspaceSize$descriptor() {
+        return aclnnApplyRotaryPosEmbV2GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2GetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, char *rotaryMode, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnApplyRotaryPosEmbV2GetWorkspaceSize$handle() {
+        return aclnnApplyRotaryPosEmbV2GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2GetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, char *rotaryMode, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnApplyRotaryPosEmbV2GetWorkspaceSize$address() {
+        return aclnnApplyRotaryPosEmbV2GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2GetWorkspaceSize(aclTensor *queryRef, aclTensor *keyRef, const aclTensor *cos, const aclTensor *sin, int64_t layout, char *rotaryMode, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnApplyRotaryPosEmbV2GetWorkspaceSize(MemorySegment queryRef, MemorySegment keyRef, MemorySegment cos, MemorySegment sin, long layout, MemorySegment rotaryMode, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnApplyRotaryPosEmbV2GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnApplyRotaryPosEmbV2GetWorkspaceSize", queryRef, keyRef, cos, sin, layout, rotaryMode, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(queryRef, keyRef, cos, sin, layout, rotaryMode, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnApplyRotaryPosEmbV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnApplyRotaryPosEmbV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnApplyRotaryPosEmbV2$descriptor() {
+        return aclnnApplyRotaryPosEmbV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnApplyRotaryPosEmbV2$handle() {
+        return aclnnApplyRotaryPosEmbV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnApplyRotaryPosEmbV2$address() {
+        return aclnnApplyRotaryPosEmbV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnApplyRotaryPosEmbV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnApplyRotaryPosEmbV2(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnApplyRotaryPosEmbV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnApplyRotaryPosEmbV2", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnBatchMatMulGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_CHAR,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnBatchMatMulGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnBatchMatMulGetWorkspaceSize$descriptor() {
+        return aclnnBatchMatMulGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnBatchMatMulGetWorkspaceSize$handle() {
+        return aclnnBatchMatMulGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnBatchMatMulGetWorkspaceSize$address() {
+        return aclnnBatchMatMulGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnBatchMatMulGetWorkspaceSize(MemorySegment self, MemorySegment mat2, MemorySegment out, byte cubeMathType, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnBatchMatMulGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnBatchMatMulGetWorkspaceSize", self, mat2, out, cubeMathType, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, mat2, out, cubeMathType, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnBatchMatMul {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnBatchMatMul");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnBatchMatMul$descriptor() {
+        return aclnnBatchMatMul.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnBatchMatMul$handle() {
+        return aclnnBatchMatMul.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnBatchMatMul$address() {
+        return aclnnBatchMatMul.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnBatchMatMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnBatchMatMul(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnBatchMatMul.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnBatchMatMul", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -7190,6 +13537,133 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnCatGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnCatGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCatGetWorkspaceSize(const aclTensorList *tensors, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnCatGetWorkspaceSize$descriptor() {
+        return aclnnCatGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCatGetWorkspaceSize(const aclTensorList *tensors, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnCatGetWorkspaceSize$handle() {
+        return aclnnCatGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCatGetWorkspaceSize(const aclTensorList *tensors, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnCatGetWorkspaceSize$address() {
+        return aclnnCatGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCatGetWorkspaceSize(const aclTensorList *tensors, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnCatGetWorkspaceSize(MemorySegment tensors, long dim, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnCatGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnCatGetWorkspaceSize", tensors, dim, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(tensors, dim, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnCat {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnCat");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCat(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnCat$descriptor() {
+        return aclnnCat.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCat(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnCat$handle() {
+        return aclnnCat.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCat(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnCat$address() {
+        return aclnnCat.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCat(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnCat(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnCat.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnCat", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnInplaceCopyGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -7307,6 +13781,277 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnInplaceCopy", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnCrossEntropyLossGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_BOOL,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnCrossEntropyLossGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGetWorkspaceSize(const aclTensor *input, const aclTensor *target, const aclTensor *weightOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, _Bool returnZloss, const aclTensor *lossOut, const aclTensor *logProbOut, const aclTensor *zlossOut, const aclTensor *lseForZlossOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnCrossEntropyLossGetWorkspaceSize$descriptor() {
+        return aclnnCrossEntropyLossGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGetWorkspaceSize(const aclTensor *input, const aclTensor *target, const aclTensor *weightOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, _Bool returnZloss, const aclTensor *lossOut, const aclTensor *logProbOut, const aclTensor *zlossOut, const aclTensor *lseForZlossOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnCrossEntropyLossGetWorkspaceSize$handle() {
+        return aclnnCrossEntropyLossGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGetWorkspaceSize(const aclTensor *input, const aclTensor *target, const aclTensor *weightOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, _Bool returnZloss, const aclTensor *lossOut, const aclTensor *logProbOut, const aclTensor *zlossOut, const aclTensor *lseForZlossOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnCrossEntropyLossGetWorkspaceSize$address() {
+        return aclnnCrossEntropyLossGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGetWorkspaceSize(const aclTensor *input, const aclTensor *target, const aclTensor *weightOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, _Bool returnZloss, const aclTensor *lossOut, const aclTensor *logProbOut, const aclTensor *zlossOut, const aclTensor *lseForZlossOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnCrossEntropyLossGetWorkspaceSize(MemorySegment input, MemorySegment target, MemorySegment weightOptional, MemorySegment reductionOptional, long ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, boolean returnZloss, MemorySegment lossOut, MemorySegment logProbOut, MemorySegment zlossOut, MemorySegment lseForZlossOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnCrossEntropyLossGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnCrossEntropyLossGetWorkspaceSize", input, target, weightOptional, reductionOptional, ignoreIndex, labelSmoothing, lseSquareScaleForZloss, returnZloss, lossOut, logProbOut, zlossOut, lseForZlossOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(input, target, weightOptional, reductionOptional, ignoreIndex, labelSmoothing, lseSquareScaleForZloss, returnZloss, lossOut, logProbOut, zlossOut, lseForZlossOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnCrossEntropyLoss {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnCrossEntropyLoss");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLoss(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnCrossEntropyLoss$descriptor() {
+        return aclnnCrossEntropyLoss.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLoss(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnCrossEntropyLoss$handle() {
+        return aclnnCrossEntropyLoss.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLoss(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnCrossEntropyLoss$address() {
+        return aclnnCrossEntropyLoss.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLoss(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnCrossEntropyLoss(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnCrossEntropyLoss.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnCrossEntropyLoss", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnCrossEntropyLossGradGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnCrossEntropyLossGradGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGradGetWorkspaceSize(const aclTensor *gradLoss, const aclTensor *logProb, const aclTensor *target, const aclTensor *weightOptional, const aclTensor *gradZlossOptional, const aclTensor *lseForZlossOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnCrossEntropyLossGradGetWorkspaceSize$descriptor() {
+        return aclnnCrossEntropyLossGradGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGradGetWorkspaceSize(const aclTensor *gradLoss, const aclTensor *logProb, const aclTensor *target, const aclTensor *weightOptional, const aclTensor *gradZlossOptional, const aclTensor *lseForZlossOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnCrossEntropyLossGradGetWorkspaceSize$handle() {
+        return aclnnCrossEntropyLossGradGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGradGetWorkspaceSize(const aclTensor *gradLoss, const aclTensor *logProb, const aclTensor *target, const aclTensor *weightOptional, const aclTensor *gradZlossOptional, const aclTensor *lseForZlossOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnCrossEntropyLossGradGetWorkspaceSize$address() {
+        return aclnnCrossEntropyLossGradGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGradGetWorkspaceSize(const aclTensor *gradLoss, const aclTensor *logProb, const aclTensor *target, const aclTensor *weightOptional, const aclTensor *gradZlossOptional, const aclTensor *lseForZlossOptional, char *reductionOptional, int64_t ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnCrossEntropyLossGradGetWorkspaceSize(MemorySegment gradLoss, MemorySegment logProb, MemorySegment target, MemorySegment weightOptional, MemorySegment gradZlossOptional, MemorySegment lseForZlossOptional, MemorySegment reductionOptional, long ignoreIndex, double labelSmoothing, double lseSquareScaleForZloss, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnCrossEntropyLossGradGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnCrossEntropyLossGradGetWorkspaceSize", gradLoss, logProb, target, weightOptional, gradZlossOptional, lseForZlossOptional, reductionOptional, ignoreIndex, labelSmoothing, lseSquareScaleForZloss, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(gradLoss, logProb, target, weightOptional, gradZlossOptional, lseForZlossOptional, reductionOptional, ignoreIndex, labelSmoothing, lseSquareScaleForZloss, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnCrossEntropyLossGrad {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnCrossEntropyLossGrad");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGrad(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnCrossEntropyLossGrad$descriptor() {
+        return aclnnCrossEntropyLossGrad.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGrad(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnCrossEntropyLossGrad$handle() {
+        return aclnnCrossEntropyLossGrad.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGrad(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnCrossEntropyLossGrad$address() {
+        return aclnnCrossEntropyLossGrad.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnCrossEntropyLossGrad(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnCrossEntropyLossGrad(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnCrossEntropyLossGrad.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnCrossEntropyLossGrad", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -7443,6 +14188,776 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnInplaceDivGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceDivGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDivGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceDivGetWorkspaceSize$descriptor() {
+        return aclnnInplaceDivGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDivGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnInplaceDivGetWorkspaceSize$handle() {
+        return aclnnInplaceDivGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDivGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnInplaceDivGetWorkspaceSize$address() {
+        return aclnnInplaceDivGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDivGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnInplaceDivGetWorkspaceSize(MemorySegment selfRef, MemorySegment other, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnInplaceDivGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceDivGetWorkspaceSize", selfRef, other, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(selfRef, other, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceDiv {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceDiv");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDiv(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceDiv$descriptor() {
+        return aclnnInplaceDiv.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDiv(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnInplaceDiv$handle() {
+        return aclnnInplaceDiv.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDiv(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnInplaceDiv$address() {
+        return aclnnInplaceDiv.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceDiv(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnInplaceDiv(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnInplaceDiv.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceDiv", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnDropoutDoMaskGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnDropoutDoMaskGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMaskGetWorkspaceSize(const aclTensor *self, const aclTensor *mask, double prob, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnDropoutDoMaskGetWorkspaceSize$descriptor() {
+        return aclnnDropoutDoMaskGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMaskGetWorkspaceSize(const aclTensor *self, const aclTensor *mask, double prob, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnDropoutDoMaskGetWorkspaceSize$handle() {
+        return aclnnDropoutDoMaskGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMaskGetWorkspaceSize(const aclTensor *self, const aclTensor *mask, double prob, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnDropoutDoMaskGetWorkspaceSize$address() {
+        return aclnnDropoutDoMaskGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMaskGetWorkspaceSize(const aclTensor *self, const aclTensor *mask, double prob, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnDropoutDoMaskGetWorkspaceSize(MemorySegment self, MemorySegment mask, double prob, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnDropoutDoMaskGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnDropoutDoMaskGetWorkspaceSize", self, mask, prob, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, mask, prob, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnDropoutDoMask {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnDropoutDoMask");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnDropoutDoMask$descriptor() {
+        return aclnnDropoutDoMask.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnDropoutDoMask$handle() {
+        return aclnnDropoutDoMask.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnDropoutDoMask$address() {
+        return aclnnDropoutDoMask.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutDoMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnDropoutDoMask(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnDropoutDoMask.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnDropoutDoMask", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnDropoutGenMaskGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnDropoutGenMaskGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskGetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnDropoutGenMaskGetWorkspaceSize$descriptor() {
+        return aclnnDropoutGenMaskGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskGetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnDropoutGenMaskGetWorkspaceSize$handle() {
+        return aclnnDropoutGenMaskGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskGetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnDropoutGenMaskGetWorkspaceSize$address() {
+        return aclnnDropoutGenMaskGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskGetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnDropoutGenMaskGetWorkspaceSize(MemorySegment shape, double prob, long seed, long offset, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnDropoutGenMaskGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnDropoutGenMaskGetWorkspaceSize", shape, prob, seed, offset, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(shape, prob, seed, offset, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnDropoutGenMask {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnDropoutGenMask");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnDropoutGenMask$descriptor() {
+        return aclnnDropoutGenMask.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnDropoutGenMask$handle() {
+        return aclnnDropoutGenMask.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnDropoutGenMask$address() {
+        return aclnnDropoutGenMask.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMask(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnDropoutGenMask(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnDropoutGenMask.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnDropoutGenMask", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnDropoutGenMaskV2GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnDropoutGenMaskV2GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2GetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclDataType probDataType, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnDropoutGenMaskV2GetWorkspaceSize$descriptor() {
+        return aclnnDropoutGenMaskV2GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2GetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclDataType probDataType, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnDropoutGenMaskV2GetWorkspaceSize$handle() {
+        return aclnnDropoutGenMaskV2GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2GetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclDataType probDataType, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnDropoutGenMaskV2GetWorkspaceSize$address() {
+        return aclnnDropoutGenMaskV2GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2GetWorkspaceSize(const aclIntArray *shape, double prob, int64_t seed, int64_t offset, aclDataType probDataType, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnDropoutGenMaskV2GetWorkspaceSize(MemorySegment shape, double prob, long seed, long offset, int probDataType, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnDropoutGenMaskV2GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnDropoutGenMaskV2GetWorkspaceSize", shape, prob, seed, offset, probDataType, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(shape, prob, seed, offset, probDataType, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnDropoutGenMaskV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnDropoutGenMaskV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnDropoutGenMaskV2$descriptor() {
+        return aclnnDropoutGenMaskV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnDropoutGenMaskV2$handle() {
+        return aclnnDropoutGenMaskV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnDropoutGenMaskV2$address() {
+        return aclnnDropoutGenMaskV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnDropoutGenMaskV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnDropoutGenMaskV2(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnDropoutGenMaskV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnDropoutGenMaskV2", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnEmbeddingGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnEmbeddingGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingGetWorkspaceSize(const aclTensor *weight, const aclTensor *indices, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnEmbeddingGetWorkspaceSize$descriptor() {
+        return aclnnEmbeddingGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingGetWorkspaceSize(const aclTensor *weight, const aclTensor *indices, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnEmbeddingGetWorkspaceSize$handle() {
+        return aclnnEmbeddingGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingGetWorkspaceSize(const aclTensor *weight, const aclTensor *indices, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnEmbeddingGetWorkspaceSize$address() {
+        return aclnnEmbeddingGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingGetWorkspaceSize(const aclTensor *weight, const aclTensor *indices, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnEmbeddingGetWorkspaceSize(MemorySegment weight, MemorySegment indices, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnEmbeddingGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnEmbeddingGetWorkspaceSize", weight, indices, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(weight, indices, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnEmbedding {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnEmbedding");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnEmbedding$descriptor() {
+        return aclnnEmbedding.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnEmbedding$handle() {
+        return aclnnEmbedding.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnEmbedding$address() {
+        return aclnnEmbedding.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnEmbedding(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnEmbedding.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnEmbedding", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnEmbeddingDenseBackwardGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_BOOL,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnEmbeddingDenseBackwardGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackwardGetWorkspaceSize(const aclTensor *grad, const aclTensor *indices, uint64_t numWeights, uint64_t paddingIdx, _Bool scaleGradByFreq, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnEmbeddingDenseBackwardGetWorkspaceSize$descriptor() {
+        return aclnnEmbeddingDenseBackwardGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackwardGetWorkspaceSize(const aclTensor *grad, const aclTensor *indices, uint64_t numWeights, uint64_t paddingIdx, _Bool scaleGradByFreq, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnEmbeddingDenseBackwardGetWorkspaceSize$handle() {
+        return aclnnEmbeddingDenseBackwardGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackwardGetWorkspaceSize(const aclTensor *grad, const aclTensor *indices, uint64_t numWeights, uint64_t paddingIdx, _Bool scaleGradByFreq, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnEmbeddingDenseBackwardGetWorkspaceSize$address() {
+        return aclnnEmbeddingDenseBackwardGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackwardGetWorkspaceSize(const aclTensor *grad, const aclTensor *indices, uint64_t numWeights, uint64_t paddingIdx, _Bool scaleGradByFreq, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnEmbeddingDenseBackwardGetWorkspaceSize(MemorySegment grad, MemorySegment indices, long numWeights, long paddingIdx, boolean scaleGradByFreq, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnEmbeddingDenseBackwardGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnEmbeddingDenseBackwardGetWorkspaceSize", grad, indices, numWeights, paddingIdx, scaleGradByFreq, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(grad, indices, numWeights, paddingIdx, scaleGradByFreq, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnEmbeddingDenseBackward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnEmbeddingDenseBackward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackward(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnEmbeddingDenseBackward$descriptor() {
+        return aclnnEmbeddingDenseBackward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackward(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnEmbeddingDenseBackward$handle() {
+        return aclnnEmbeddingDenseBackward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackward(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnEmbeddingDenseBackward$address() {
+        return aclnnEmbeddingDenseBackward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnEmbeddingDenseBackward(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnEmbeddingDenseBackward(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnEmbeddingDenseBackward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnEmbeddingDenseBackward", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnExpGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -7560,6 +15075,257 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnExp", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceExpGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceExpGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExpGetWorkspaceSize(aclTensor *selfRef, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceExpGetWorkspaceSize$descriptor() {
+        return aclnnInplaceExpGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExpGetWorkspaceSize(aclTensor *selfRef, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnInplaceExpGetWorkspaceSize$handle() {
+        return aclnnInplaceExpGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExpGetWorkspaceSize(aclTensor *selfRef, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnInplaceExpGetWorkspaceSize$address() {
+        return aclnnInplaceExpGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExpGetWorkspaceSize(aclTensor *selfRef, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnInplaceExpGetWorkspaceSize(MemorySegment selfRef, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnInplaceExpGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceExpGetWorkspaceSize", selfRef, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(selfRef, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceExp {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceExp");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceExp$descriptor() {
+        return aclnnInplaceExp.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnInplaceExp$handle() {
+        return aclnnInplaceExp.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnInplaceExp$address() {
+        return aclnnInplaceExp.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnInplaceExp(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnInplaceExp.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceExp", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceFillScalarGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceFillScalarGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalarGetWorkspaceSize(aclTensor *selfRef, const aclScalar *value, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceFillScalarGetWorkspaceSize$descriptor() {
+        return aclnnInplaceFillScalarGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalarGetWorkspaceSize(aclTensor *selfRef, const aclScalar *value, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnInplaceFillScalarGetWorkspaceSize$handle() {
+        return aclnnInplaceFillScalarGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalarGetWorkspaceSize(aclTensor *selfRef, const aclScalar *value, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnInplaceFillScalarGetWorkspaceSize$address() {
+        return aclnnInplaceFillScalarGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalarGetWorkspaceSize(aclTensor *selfRef, const aclScalar *value, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnInplaceFillScalarGetWorkspaceSize(MemorySegment selfRef, MemorySegment value, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnInplaceFillScalarGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceFillScalarGetWorkspaceSize", selfRef, value, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(selfRef, value, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceFillScalar {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceFillScalar");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalar(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceFillScalar$descriptor() {
+        return aclnnInplaceFillScalar.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalar(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnInplaceFillScalar$handle() {
+        return aclnnInplaceFillScalar.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalar(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnInplaceFillScalar$address() {
+        return aclnnInplaceFillScalar.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceFillScalar(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnInplaceFillScalar(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnInplaceFillScalar.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceFillScalar", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -7704,6 +15470,153 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnFlashAttentionScore", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreV2GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreV2GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreV2GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionScoreV2GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreV2GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionScoreV2GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreV2GetWorkspaceSize$address() {
+        return aclnnFlashAttentionScoreV2GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreV2GetWorkspaceSize(MemorySegment query, MemorySegment key, MemorySegment value, MemorySegment realShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment prefixOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment softmaxOutOut, MemorySegment attentionOutOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionScoreV2GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreV2GetWorkspaceSize", query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreV2$descriptor() {
+        return aclnnFlashAttentionScoreV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreV2$handle() {
+        return aclnnFlashAttentionScoreV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreV2$address() {
+        return aclnnFlashAttentionScoreV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreV2(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionScoreV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreV2", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -7859,6 +15772,453 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize$address() {
+        return aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize(MemorySegment query, MemorySegment key, MemorySegment value, MemorySegment realShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment softmaxOutOut, MemorySegment attentionOutOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV2GetWorkspaceSize", query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionVarLenScoreV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV2$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV2$handle() {
+        return aclnnFlashAttentionVarLenScoreV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV2$address() {
+        return aclnnFlashAttentionVarLenScoreV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV2(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV2", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize$address() {
+        return aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize(MemorySegment query, MemorySegment queryRope, MemorySegment key, MemorySegment keyRope, MemorySegment value, MemorySegment realShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment softmaxOutOut, MemorySegment attentionOutOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV3GetWorkspaceSize", query, queryRope, key, keyRope, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, queryRope, key, keyRope, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionVarLenScoreV3 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV3");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV3$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV3.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV3$handle() {
+        return aclnnFlashAttentionVarLenScoreV3.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV3$address() {
+        return aclnnFlashAttentionVarLenScoreV3.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV3(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV3.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV3", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize$address() {
+        return aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize(MemorySegment query, MemorySegment key, MemorySegment value, MemorySegment realShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, MemorySegment softmaxOutLayout, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment softmaxOutOut, MemorySegment attentionOutOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize", query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, softmaxOutLayout, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, softmaxOutLayout, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionVarLenScoreV4 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV4");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV4$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV4.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV4$handle() {
+        return aclnnFlashAttentionVarLenScoreV4.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV4$address() {
+        return aclnnFlashAttentionVarLenScoreV4.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV4(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV4.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV4", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnFlashAttentionScoreGradGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -7999,6 +16359,158 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnFlashAttentionScoreGrad", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreGradV2GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreGradV2GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreGradV2GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionScoreGradV2GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreGradV2GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionScoreGradV2GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreGradV2GetWorkspaceSize$address() {
+        return aclnnFlashAttentionScoreGradV2GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreGradV2GetWorkspaceSize(MemorySegment query, MemorySegment keyIn, MemorySegment value, MemorySegment dy, MemorySegment pseShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment softmaxMaxOptional, MemorySegment softmaxSumOptional, MemorySegment softmaxInOptional, MemorySegment attentionInOptional, MemorySegment prefixOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment dqOut, MemorySegment dkOut, MemorySegment dvOut, MemorySegment dpseOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionScoreGradV2GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreGradV2GetWorkspaceSize", query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dkOut, dvOut, dpseOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dkOut, dvOut, dpseOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreGradV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreGradV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreGradV2$descriptor() {
+        return aclnnFlashAttentionScoreGradV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreGradV2$handle() {
+        return aclnnFlashAttentionScoreGradV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreGradV2$address() {
+        return aclnnFlashAttentionScoreGradV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreGradV2(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionScoreGradV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreGradV2", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -8159,6 +16671,1238 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize(MemorySegment query, MemorySegment keyIn, MemorySegment value, MemorySegment dy, MemorySegment pseShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment softmaxMaxOptional, MemorySegment softmaxSumOptional, MemorySegment softmaxInOptional, MemorySegment attentionInOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment dqOut, MemorySegment dkOut, MemorySegment dvOut, MemorySegment dpseOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV2GetWorkspaceSize", query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dkOut, dvOut, dpseOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dkOut, dvOut, dpseOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionUnpaddingScoreGradV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV2$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV2$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV2$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV2(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV2", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(MemorySegment query, MemorySegment queryRope, MemorySegment keyIn, MemorySegment keyInRope, MemorySegment value, MemorySegment dy, MemorySegment pseShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment softmaxMaxOptional, MemorySegment softmaxSumOptional, MemorySegment softmaxInOptional, MemorySegment attentionInOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment dqOut, MemorySegment dqRopeOut, MemorySegment dkOut, MemorySegment dkRopeOut, MemorySegment dvOut, MemorySegment dpseOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize", query, queryRope, keyIn, keyInRope, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dqRopeOut, dkOut, dkRopeOut, dvOut, dpseOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, queryRope, keyIn, keyInRope, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dqRopeOut, dkOut, dkRopeOut, dvOut, dpseOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionUnpaddingScoreGradV3 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV3");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV3$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV3.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV3$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV3.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV3$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV3.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV3(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV3.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV3", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, char *softmaxInLayout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, char *softmaxInLayout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, char *softmaxInLayout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, char *softmaxInLayout, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(MemorySegment query, MemorySegment keyIn, MemorySegment value, MemorySegment dy, MemorySegment pseShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment softmaxMaxOptional, MemorySegment softmaxSumOptional, MemorySegment softmaxInOptional, MemorySegment attentionInOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, MemorySegment dqOut, MemorySegment dkOut, MemorySegment dvOut, MemorySegment dpseOut, MemorySegment softmaxInLayout, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize", query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, dqOut, dkOut, dvOut, dpseOut, softmaxInLayout, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, dqOut, dkOut, dvOut, dpseOut, softmaxInLayout, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionUnpaddingScoreGradV4 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV4");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV4$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV4.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV4$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV4.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV4$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV4.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV4(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV4.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV4", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnGatherGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnGatherGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGatherGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnGatherGetWorkspaceSize$descriptor() {
+        return aclnnGatherGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGatherGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnGatherGetWorkspaceSize$handle() {
+        return aclnnGatherGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGatherGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnGatherGetWorkspaceSize$address() {
+        return aclnnGatherGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGatherGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnGatherGetWorkspaceSize(MemorySegment self, long dim, MemorySegment index, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnGatherGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnGatherGetWorkspaceSize", self, dim, index, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, dim, index, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnGather {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnGather");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGather(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnGather$descriptor() {
+        return aclnnGather.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGather(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnGather$handle() {
+        return aclnnGather.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGather(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnGather$address() {
+        return aclnnGather.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnGather(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnGather(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnGather.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnGather", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnIndexAddGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnIndexAddGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAddGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, const aclTensor *source, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnIndexAddGetWorkspaceSize$descriptor() {
+        return aclnnIndexAddGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAddGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, const aclTensor *source, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnIndexAddGetWorkspaceSize$handle() {
+        return aclnnIndexAddGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAddGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, const aclTensor *source, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnIndexAddGetWorkspaceSize$address() {
+        return aclnnIndexAddGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAddGetWorkspaceSize(const aclTensor *self, const int64_t dim, const aclTensor *index, const aclTensor *source, const aclScalar *alpha, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnIndexAddGetWorkspaceSize(MemorySegment self, long dim, MemorySegment index, MemorySegment source, MemorySegment alpha, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnIndexAddGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnIndexAddGetWorkspaceSize", self, dim, index, source, alpha, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, dim, index, source, alpha, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnIndexAdd {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnIndexAdd");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAdd(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnIndexAdd$descriptor() {
+        return aclnnIndexAdd.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAdd(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnIndexAdd$handle() {
+        return aclnnIndexAdd.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAdd(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnIndexAdd$address() {
+        return aclnnIndexAdd.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexAdd(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnIndexAdd(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnIndexAdd.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnIndexAdd", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnIndexSelectGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnIndexSelectGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelectGetWorkspaceSize(const aclTensor *self, int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnIndexSelectGetWorkspaceSize$descriptor() {
+        return aclnnIndexSelectGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelectGetWorkspaceSize(const aclTensor *self, int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnIndexSelectGetWorkspaceSize$handle() {
+        return aclnnIndexSelectGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelectGetWorkspaceSize(const aclTensor *self, int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnIndexSelectGetWorkspaceSize$address() {
+        return aclnnIndexSelectGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelectGetWorkspaceSize(const aclTensor *self, int64_t dim, const aclTensor *index, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnIndexSelectGetWorkspaceSize(MemorySegment self, long dim, MemorySegment index, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnIndexSelectGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnIndexSelectGetWorkspaceSize", self, dim, index, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, dim, index, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnIndexSelect {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnIndexSelect");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelect(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnIndexSelect$descriptor() {
+        return aclnnIndexSelect.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelect(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnIndexSelect$handle() {
+        return aclnnIndexSelect.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelect(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnIndexSelect$address() {
+        return aclnnIndexSelect.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnIndexSelect(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnIndexSelect(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnIndexSelect.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnIndexSelect", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnLogGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnLogGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnLogGetWorkspaceSize$descriptor() {
+        return aclnnLogGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnLogGetWorkspaceSize$handle() {
+        return aclnnLogGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnLogGetWorkspaceSize$address() {
+        return aclnnLogGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnLogGetWorkspaceSize(MemorySegment self, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnLogGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnLogGetWorkspaceSize", self, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnLog {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnLog");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLog(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnLog$descriptor() {
+        return aclnnLog.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLog(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnLog$handle() {
+        return aclnnLog.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLog(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnLog$address() {
+        return aclnnLog.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLog(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnLog(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnLog.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnLog", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnLogSumExpGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_BOOL,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnLogSumExpGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExpGetWorkspaceSize(const aclTensor *self, const aclIntArray *dim, _Bool keepDim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnLogSumExpGetWorkspaceSize$descriptor() {
+        return aclnnLogSumExpGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExpGetWorkspaceSize(const aclTensor *self, const aclIntArray *dim, _Bool keepDim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnLogSumExpGetWorkspaceSize$handle() {
+        return aclnnLogSumExpGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExpGetWorkspaceSize(const aclTensor *self, const aclIntArray *dim, _Bool keepDim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnLogSumExpGetWorkspaceSize$address() {
+        return aclnnLogSumExpGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExpGetWorkspaceSize(const aclTensor *self, const aclIntArray *dim, _Bool keepDim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnLogSumExpGetWorkspaceSize(MemorySegment self, MemorySegment dim, boolean keepDim, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnLogSumExpGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnLogSumExpGetWorkspaceSize", self, dim, keepDim, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, dim, keepDim, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnLogSumExp {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnLogSumExp");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnLogSumExp$descriptor() {
+        return aclnnLogSumExp.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnLogSumExp$handle() {
+        return aclnnLogSumExp.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnLogSumExp$address() {
+        return aclnnLogSumExp.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnLogSumExp(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnLogSumExp(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnLogSumExp.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnLogSumExp", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnMatmulGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_CHAR,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnMatmulGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnMatmulGetWorkspaceSize$descriptor() {
+        return aclnnMatmulGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnMatmulGetWorkspaceSize$handle() {
+        return aclnnMatmulGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnMatmulGetWorkspaceSize$address() {
+        return aclnnMatmulGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmulGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnMatmulGetWorkspaceSize(MemorySegment self, MemorySegment mat2, MemorySegment out, byte cubeMathType, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnMatmulGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnMatmulGetWorkspaceSize", self, mat2, out, cubeMathType, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, mat2, out, cubeMathType, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnMatmul {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnMatmul");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnMatmul$descriptor() {
+        return aclnnMatmul.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnMatmul$handle() {
+        return aclnnMatmul.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnMatmul$address() {
+        return aclnnMatmul.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMatmul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnMatmul(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnMatmul.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnMatmul", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnMaximumGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -8277,6 +18021,134 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnMaximum", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnMmGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_CHAR,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnMmGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMmGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnMmGetWorkspaceSize$descriptor() {
+        return aclnnMmGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMmGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnMmGetWorkspaceSize$handle() {
+        return aclnnMmGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMmGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnMmGetWorkspaceSize$address() {
+        return aclnnMmGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMmGetWorkspaceSize(const aclTensor *self, const aclTensor *mat2, aclTensor *out, int8_t cubeMathType, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnMmGetWorkspaceSize(MemorySegment self, MemorySegment mat2, MemorySegment out, byte cubeMathType, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnMmGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnMmGetWorkspaceSize", self, mat2, out, cubeMathType, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, mat2, out, cubeMathType, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnMm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnMm");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnMm$descriptor() {
+        return aclnnMm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnMm$handle() {
+        return aclnnMm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnMm$address() {
+        return aclnnMm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnMm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnMm(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnMm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnMm", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -8540,6 +18412,132 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnInplaceMulGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceMulGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMulGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceMulGetWorkspaceSize$descriptor() {
+        return aclnnInplaceMulGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMulGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnInplaceMulGetWorkspaceSize$handle() {
+        return aclnnInplaceMulGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMulGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnInplaceMulGetWorkspaceSize$address() {
+        return aclnnInplaceMulGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMulGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnInplaceMulGetWorkspaceSize(MemorySegment selfRef, MemorySegment other, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnInplaceMulGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceMulGetWorkspaceSize", selfRef, other, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(selfRef, other, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceMul {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceMul");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceMul$descriptor() {
+        return aclnnInplaceMul.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnInplaceMul$handle() {
+        return aclnnInplaceMul.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnInplaceMul$address() {
+        return aclnnInplaceMul.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceMul(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnInplaceMul(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnInplaceMul.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceMul", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnInplaceMulsGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -8657,6 +18655,132 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnInplaceMuls", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnNegGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnNegGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNegGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnNegGetWorkspaceSize$descriptor() {
+        return aclnnNegGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNegGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnNegGetWorkspaceSize$handle() {
+        return aclnnNegGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNegGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnNegGetWorkspaceSize$address() {
+        return aclnnNegGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNegGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnNegGetWorkspaceSize(MemorySegment self, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnNegGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnNegGetWorkspaceSize", self, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnNeg {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnNeg");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNeg(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnNeg$descriptor() {
+        return aclnnNeg.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNeg(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnNeg$handle() {
+        return aclnnNeg.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNeg(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnNeg$address() {
+        return aclnnNeg.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnNeg(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnNeg(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnNeg.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnNeg", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -8784,6 +18908,135 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnPermute", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnReduceSumGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_BOOL,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnReduceSumGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSumGetWorkspaceSize(const aclTensor *self, const aclIntArray *dims, _Bool keepDims, aclDataType dtype, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnReduceSumGetWorkspaceSize$descriptor() {
+        return aclnnReduceSumGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSumGetWorkspaceSize(const aclTensor *self, const aclIntArray *dims, _Bool keepDims, aclDataType dtype, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnReduceSumGetWorkspaceSize$handle() {
+        return aclnnReduceSumGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSumGetWorkspaceSize(const aclTensor *self, const aclIntArray *dims, _Bool keepDims, aclDataType dtype, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnReduceSumGetWorkspaceSize$address() {
+        return aclnnReduceSumGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSumGetWorkspaceSize(const aclTensor *self, const aclIntArray *dims, _Bool keepDims, aclDataType dtype, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnReduceSumGetWorkspaceSize(MemorySegment self, MemorySegment dims, boolean keepDims, int dtype, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnReduceSumGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnReduceSumGetWorkspaceSize", self, dims, keepDims, dtype, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, dims, keepDims, dtype, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnReduceSum {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnReduceSum");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSum(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnReduceSum$descriptor() {
+        return aclnnReduceSum.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSum(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnReduceSum$handle() {
+        return aclnnReduceSum.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSum(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnReduceSum$address() {
+        return aclnnReduceSum.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnReduceSum(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnReduceSum(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnReduceSum.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnReduceSum", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -8928,6 +19181,911 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnRingAttentionUpdateV2GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnRingAttentionUpdateV2GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(const aclTensor *prevAttnOut, const aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum, const aclTensor *curAttnOut, const aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum, const aclTensor *actualSeqQlenOptional, char *inputLayoutOptional, char *inputSoftmaxLayoutOptional, const aclTensor *attnOutOut, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnRingAttentionUpdateV2GetWorkspaceSize$descriptor() {
+        return aclnnRingAttentionUpdateV2GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(const aclTensor *prevAttnOut, const aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum, const aclTensor *curAttnOut, const aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum, const aclTensor *actualSeqQlenOptional, char *inputLayoutOptional, char *inputSoftmaxLayoutOptional, const aclTensor *attnOutOut, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnRingAttentionUpdateV2GetWorkspaceSize$handle() {
+        return aclnnRingAttentionUpdateV2GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(const aclTensor *prevAttnOut, const aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum, const aclTensor *curAttnOut, const aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum, const aclTensor *actualSeqQlenOptional, char *inputLayoutOptional, char *inputSoftmaxLayoutOptional, const aclTensor *attnOutOut, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnRingAttentionUpdateV2GetWorkspaceSize$address() {
+        return aclnnRingAttentionUpdateV2GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2GetWorkspaceSize(const aclTensor *prevAttnOut, const aclTensor *prevSoftmaxMax, const aclTensor *prevSoftmaxSum, const aclTensor *curAttnOut, const aclTensor *curSoftmaxMax, const aclTensor *curSoftmaxSum, const aclTensor *actualSeqQlenOptional, char *inputLayoutOptional, char *inputSoftmaxLayoutOptional, const aclTensor *attnOutOut, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnRingAttentionUpdateV2GetWorkspaceSize(MemorySegment prevAttnOut, MemorySegment prevSoftmaxMax, MemorySegment prevSoftmaxSum, MemorySegment curAttnOut, MemorySegment curSoftmaxMax, MemorySegment curSoftmaxSum, MemorySegment actualSeqQlenOptional, MemorySegment inputLayoutOptional, MemorySegment inputSoftmaxLayoutOptional, MemorySegment attnOutOut, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnRingAttentionUpdateV2GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnRingAttentionUpdateV2GetWorkspaceSize", prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax, curSoftmaxSum, actualSeqQlenOptional, inputLayoutOptional, inputSoftmaxLayoutOptional, attnOutOut, softmaxMaxOut, softmaxSumOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(prevAttnOut, prevSoftmaxMax, prevSoftmaxSum, curAttnOut, curSoftmaxMax, curSoftmaxSum, actualSeqQlenOptional, inputLayoutOptional, inputSoftmaxLayoutOptional, attnOutOut, softmaxMaxOut, softmaxSumOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnRingAttentionUpdateV2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnRingAttentionUpdateV2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnRingAttentionUpdateV2$descriptor() {
+        return aclnnRingAttentionUpdateV2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnRingAttentionUpdateV2$handle() {
+        return aclnnRingAttentionUpdateV2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnRingAttentionUpdateV2$address() {
+        return aclnnRingAttentionUpdateV2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRingAttentionUpdateV2(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnRingAttentionUpdateV2(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnRingAttentionUpdateV2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnRingAttentionUpdateV2", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnRmsNormGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnRmsNormGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNormGetWorkspaceSize(const aclTensor *x, const aclTensor *gamma, double epsilon, const aclTensor *yOut, const aclTensor *rstdOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnRmsNormGetWorkspaceSize$descriptor() {
+        return aclnnRmsNormGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNormGetWorkspaceSize(const aclTensor *x, const aclTensor *gamma, double epsilon, const aclTensor *yOut, const aclTensor *rstdOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnRmsNormGetWorkspaceSize$handle() {
+        return aclnnRmsNormGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNormGetWorkspaceSize(const aclTensor *x, const aclTensor *gamma, double epsilon, const aclTensor *yOut, const aclTensor *rstdOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnRmsNormGetWorkspaceSize$address() {
+        return aclnnRmsNormGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNormGetWorkspaceSize(const aclTensor *x, const aclTensor *gamma, double epsilon, const aclTensor *yOut, const aclTensor *rstdOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnRmsNormGetWorkspaceSize(MemorySegment x, MemorySegment gamma, double epsilon, MemorySegment yOut, MemorySegment rstdOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnRmsNormGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnRmsNormGetWorkspaceSize", x, gamma, epsilon, yOut, rstdOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(x, gamma, epsilon, yOut, rstdOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnRmsNorm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnRmsNorm");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNorm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnRmsNorm$descriptor() {
+        return aclnnRmsNorm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNorm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnRmsNorm$handle() {
+        return aclnnRmsNorm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNorm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnRmsNorm$address() {
+        return aclnnRmsNorm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRmsNorm(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnRmsNorm(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnRmsNorm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnRmsNorm", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnRotaryPositionEmbeddingGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnRotaryPositionEmbeddingGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbeddingGetWorkspaceSize(const aclTensor *x, const aclTensor *cos, const aclTensor *sin, int64_t mode, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnRotaryPositionEmbeddingGetWorkspaceSize$descriptor() {
+        return aclnnRotaryPositionEmbeddingGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbeddingGetWorkspaceSize(const aclTensor *x, const aclTensor *cos, const aclTensor *sin, int64_t mode, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnRotaryPositionEmbeddingGetWorkspaceSize$handle() {
+        return aclnnRotaryPositionEmbeddingGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbeddingGetWorkspaceSize(const aclTensor *x, const aclTensor *cos, const aclTensor *sin, int64_t mode, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnRotaryPositionEmbeddingGetWorkspaceSize$address() {
+        return aclnnRotaryPositionEmbeddingGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbeddingGetWorkspaceSize(const aclTensor *x, const aclTensor *cos, const aclTensor *sin, int64_t mode, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnRotaryPositionEmbeddingGetWorkspaceSize(MemorySegment x, MemorySegment cos, MemorySegment sin, long mode, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnRotaryPositionEmbeddingGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnRotaryPositionEmbeddingGetWorkspaceSize", x, cos, sin, mode, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(x, cos, sin, mode, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnRotaryPositionEmbedding {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnRotaryPositionEmbedding");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnRotaryPositionEmbedding$descriptor() {
+        return aclnnRotaryPositionEmbedding.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnRotaryPositionEmbedding$handle() {
+        return aclnnRotaryPositionEmbedding.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnRotaryPositionEmbedding$address() {
+        return aclnnRotaryPositionEmbedding.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnRotaryPositionEmbedding(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnRotaryPositionEmbedding(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnRotaryPositionEmbedding.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnRotaryPositionEmbedding", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSWhereGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSWhereGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhereGetWorkspaceSize(const aclTensor *condition, const aclTensor *self, const aclTensor *other, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnSWhereGetWorkspaceSize$descriptor() {
+        return aclnnSWhereGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhereGetWorkspaceSize(const aclTensor *condition, const aclTensor *self, const aclTensor *other, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnSWhereGetWorkspaceSize$handle() {
+        return aclnnSWhereGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhereGetWorkspaceSize(const aclTensor *condition, const aclTensor *self, const aclTensor *other, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnSWhereGetWorkspaceSize$address() {
+        return aclnnSWhereGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhereGetWorkspaceSize(const aclTensor *condition, const aclTensor *self, const aclTensor *other, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnSWhereGetWorkspaceSize(MemorySegment condition, MemorySegment self, MemorySegment other, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnSWhereGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSWhereGetWorkspaceSize", condition, self, other, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(condition, self, other, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSWhere {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSWhere");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhere(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnSWhere$descriptor() {
+        return aclnnSWhere.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhere(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnSWhere$handle() {
+        return aclnnSWhere.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhere(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnSWhere$address() {
+        return aclnnSWhere.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSWhere(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnSWhere(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnSWhere.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSWhere", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSiluGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSiluGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSiluGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnSiluGetWorkspaceSize$descriptor() {
+        return aclnnSiluGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSiluGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnSiluGetWorkspaceSize$handle() {
+        return aclnnSiluGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSiluGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnSiluGetWorkspaceSize$address() {
+        return aclnnSiluGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSiluGetWorkspaceSize(const aclTensor *self, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnSiluGetWorkspaceSize(MemorySegment self, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnSiluGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSiluGetWorkspaceSize", self, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSilu {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSilu");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSilu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnSilu$descriptor() {
+        return aclnnSilu.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSilu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnSilu$handle() {
+        return aclnnSilu.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSilu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnSilu$address() {
+        return aclnnSilu.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSilu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnSilu(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnSilu.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSilu", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSliceGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSliceGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSliceGetWorkspaceSize(const aclTensor *self, int64_t dim, int64_t start, int64_t end, int64_t step, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnSliceGetWorkspaceSize$descriptor() {
+        return aclnnSliceGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSliceGetWorkspaceSize(const aclTensor *self, int64_t dim, int64_t start, int64_t end, int64_t step, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnSliceGetWorkspaceSize$handle() {
+        return aclnnSliceGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSliceGetWorkspaceSize(const aclTensor *self, int64_t dim, int64_t start, int64_t end, int64_t step, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnSliceGetWorkspaceSize$address() {
+        return aclnnSliceGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSliceGetWorkspaceSize(const aclTensor *self, int64_t dim, int64_t start, int64_t end, int64_t step, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnSliceGetWorkspaceSize(MemorySegment self, long dim, long start, long end, long step, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnSliceGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSliceGetWorkspaceSize", self, dim, start, end, step, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, dim, start, end, step, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSlice {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSlice");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSlice(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnSlice$descriptor() {
+        return aclnnSlice.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSlice(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnSlice$handle() {
+        return aclnnSlice.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSlice(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnSlice$address() {
+        return aclnnSlice.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSlice(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnSlice(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnSlice.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSlice", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSoftmaxGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSoftmaxGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmaxGetWorkspaceSize(const aclTensor *self, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnSoftmaxGetWorkspaceSize$descriptor() {
+        return aclnnSoftmaxGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmaxGetWorkspaceSize(const aclTensor *self, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnSoftmaxGetWorkspaceSize$handle() {
+        return aclnnSoftmaxGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmaxGetWorkspaceSize(const aclTensor *self, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnSoftmaxGetWorkspaceSize$address() {
+        return aclnnSoftmaxGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmaxGetWorkspaceSize(const aclTensor *self, int64_t dim, aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnSoftmaxGetWorkspaceSize(MemorySegment self, long dim, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnSoftmaxGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSoftmaxGetWorkspaceSize", self, dim, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(self, dim, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSoftmax {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSoftmax");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmax(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnSoftmax$descriptor() {
+        return aclnnSoftmax.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmax(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnSoftmax$handle() {
+        return aclnnSoftmax.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmax(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnSoftmax$address() {
+        return aclnnSoftmax.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSoftmax(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnSoftmax(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnSoftmax.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSoftmax", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnSubGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -9047,6 +20205,260 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnSub", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceSubGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceSubGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSubGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceSubGetWorkspaceSize$descriptor() {
+        return aclnnInplaceSubGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSubGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnInplaceSubGetWorkspaceSize$handle() {
+        return aclnnInplaceSubGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSubGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnInplaceSubGetWorkspaceSize$address() {
+        return aclnnInplaceSubGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSubGetWorkspaceSize(aclTensor *selfRef, const aclTensor *other, const aclScalar *alpha, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnInplaceSubGetWorkspaceSize(MemorySegment selfRef, MemorySegment other, MemorySegment alpha, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnInplaceSubGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceSubGetWorkspaceSize", selfRef, other, alpha, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(selfRef, other, alpha, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnInplaceSub {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnInplaceSub");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSub(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnInplaceSub$descriptor() {
+        return aclnnInplaceSub.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSub(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnInplaceSub$handle() {
+        return aclnnInplaceSub.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSub(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnInplaceSub$address() {
+        return aclnnInplaceSub.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnInplaceSub(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnInplaceSub(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnInplaceSub.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnInplaceSub", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSwiGluGetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSwiGluGetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGluGetWorkspaceSize(const aclTensor *x, int64_t dim, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnSwiGluGetWorkspaceSize$descriptor() {
+        return aclnnSwiGluGetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGluGetWorkspaceSize(const aclTensor *x, int64_t dim, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnSwiGluGetWorkspaceSize$handle() {
+        return aclnnSwiGluGetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGluGetWorkspaceSize(const aclTensor *x, int64_t dim, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnSwiGluGetWorkspaceSize$address() {
+        return aclnnSwiGluGetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGluGetWorkspaceSize(const aclTensor *x, int64_t dim, const aclTensor *out, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnSwiGluGetWorkspaceSize(MemorySegment x, long dim, MemorySegment out, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnSwiGluGetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSwiGluGetWorkspaceSize", x, dim, out, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(x, dim, out, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnSwiGlu {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnSwiGlu");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGlu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnSwiGlu$descriptor() {
+        return aclnnSwiGlu.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGlu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnSwiGlu$handle() {
+        return aclnnSwiGlu.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGlu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnSwiGlu$address() {
+        return aclnnSwiGlu.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnSwiGlu(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, aclrtStream stream)
+     * }
+     */
+    public static int aclnnSwiGlu(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnSwiGlu.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnSwiGlu", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -9387,10 +20799,37 @@ public class cann_h extends cann_h$shared {
     public static int HCCL_E_SUSPENDING() {
         return HCCL_E_SUSPENDING;
     }
-    private static final int HCCL_E_RESERVED = (int)23L;
+    private static final int HCCL_E_OPRETRY_FAIL = (int)23L;
     /**
      * {@snippet lang=c :
-     * enum <anonymous>.HCCL_E_RESERVED = 23
+     * enum <anonymous>.HCCL_E_OPRETRY_FAIL = 23
+     * }
+     */
+    public static int HCCL_E_OPRETRY_FAIL() {
+        return HCCL_E_OPRETRY_FAIL;
+    }
+    private static final int HCCL_E_OOM = (int)24L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_E_OOM = 24
+     * }
+     */
+    public static int HCCL_E_OOM() {
+        return HCCL_E_OOM;
+    }
+    private static final int HCCL_E_IN_STATUS = (int)1041L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_E_IN_STATUS = 1041
+     * }
+     */
+    public static int HCCL_E_IN_STATUS() {
+        return HCCL_E_IN_STATUS;
+    }
+    private static final int HCCL_E_RESERVED = (int)1042L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_E_RESERVED = 1042
      * }
      */
     public static int HCCL_E_RESERVED() {
@@ -9558,6 +20997,42 @@ public class cann_h extends cann_h$shared {
     public static int HCCL_DATA_TYPE_INT128() {
         return HCCL_DATA_TYPE_INT128;
     }
+    private static final int HCCL_DATA_TYPE_HIF8 = (int)14L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_DATA_TYPE_HIF8 = 14
+     * }
+     */
+    public static int HCCL_DATA_TYPE_HIF8() {
+        return HCCL_DATA_TYPE_HIF8;
+    }
+    private static final int HCCL_DATA_TYPE_FP8E4M3 = (int)15L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_DATA_TYPE_FP8E4M3 = 15
+     * }
+     */
+    public static int HCCL_DATA_TYPE_FP8E4M3() {
+        return HCCL_DATA_TYPE_FP8E4M3;
+    }
+    private static final int HCCL_DATA_TYPE_FP8E5M2 = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_DATA_TYPE_FP8E5M2 = 16
+     * }
+     */
+    public static int HCCL_DATA_TYPE_FP8E5M2() {
+        return HCCL_DATA_TYPE_FP8E5M2;
+    }
+    private static final int HCCL_DATA_TYPE_FP8E8M0 = (int)17L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_DATA_TYPE_FP8E8M0 = 17
+     * }
+     */
+    public static int HCCL_DATA_TYPE_FP8E8M0() {
+        return HCCL_DATA_TYPE_FP8E8M0;
+    }
     private static final int HCCL_DATA_TYPE_RESERVED = (int)255L;
     /**
      * {@snippet lang=c :
@@ -9657,14 +21132,202 @@ public class cann_h extends cann_h$shared {
     public static int HCCL_COMM_CONFIG_SUPPORT_INIT_BY_ENV() {
         return HCCL_COMM_CONFIG_SUPPORT_INIT_BY_ENV;
     }
-    private static final int HCCL_COMM_CONFIG_RESERVED = (int)5L;
+    private static final int HCCL_COMM_CONFIG_WORLD_RANKID = (int)5L;
     /**
      * {@snippet lang=c :
-     * enum <anonymous>.HCCL_COMM_CONFIG_RESERVED = 5
+     * enum <anonymous>.HCCL_COMM_CONFIG_WORLD_RANKID = 5
+     * }
+     */
+    public static int HCCL_COMM_CONFIG_WORLD_RANKID() {
+        return HCCL_COMM_CONFIG_WORLD_RANKID;
+    }
+    private static final int HCCL_COMM_CONFIG_JOBID = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_COMM_CONFIG_JOBID = 6
+     * }
+     */
+    public static int HCCL_COMM_CONFIG_JOBID() {
+        return HCCL_COMM_CONFIG_JOBID;
+    }
+    private static final int HCCL_COMM_CONFIG_ACLGRAPH_ZEROCOPY_ENABLE = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_COMM_CONFIG_ACLGRAPH_ZEROCOPY_ENABLE = 7
+     * }
+     */
+    public static int HCCL_COMM_CONFIG_ACLGRAPH_ZEROCOPY_ENABLE() {
+        return HCCL_COMM_CONFIG_ACLGRAPH_ZEROCOPY_ENABLE;
+    }
+    private static final int HCCL_COMM_CONFIG_EXEC_TIMEOUT = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_COMM_CONFIG_EXEC_TIMEOUT = 8
+     * }
+     */
+    public static int HCCL_COMM_CONFIG_EXEC_TIMEOUT() {
+        return HCCL_COMM_CONFIG_EXEC_TIMEOUT;
+    }
+    private static final int HCCL_COMM_CONFIG_ALGO = (int)9L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_COMM_CONFIG_ALGO = 9
+     * }
+     */
+    public static int HCCL_COMM_CONFIG_ALGO() {
+        return HCCL_COMM_CONFIG_ALGO;
+    }
+    private static final int HCCL_COMM_CONFIG_RETRY = (int)10L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_COMM_CONFIG_RETRY = 10
+     * }
+     */
+    public static int HCCL_COMM_CONFIG_RETRY() {
+        return HCCL_COMM_CONFIG_RETRY;
+    }
+    private static final int HCCL_COMM_CONFIG_BUFFER_NAME = (int)11L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_COMM_CONFIG_BUFFER_NAME = 11
+     * }
+     */
+    public static int HCCL_COMM_CONFIG_BUFFER_NAME() {
+        return HCCL_COMM_CONFIG_BUFFER_NAME;
+    }
+    private static final int HCCL_COMM_CONFIG_RESERVED = (int)12L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.HCCL_COMM_CONFIG_RESERVED = 12
      * }
      */
     public static int HCCL_COMM_CONFIG_RESERVED() {
         return HCCL_COMM_CONFIG_RESERVED;
+    }
+
+    private static class HcclCommInitClusterInfo {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommInitClusterInfo");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfo(const char *clusterInfo, uint32_t rank, HcclComm *comm)
+     * }
+     */
+    public static FunctionDescriptor HcclCommInitClusterInfo$descriptor() {
+        return HcclCommInitClusterInfo.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfo(const char *clusterInfo, uint32_t rank, HcclComm *comm)
+     * }
+     */
+    public static MethodHandle HcclCommInitClusterInfo$handle() {
+        return HcclCommInitClusterInfo.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfo(const char *clusterInfo, uint32_t rank, HcclComm *comm)
+     * }
+     */
+    public static MemorySegment HcclCommInitClusterInfo$address() {
+        return HcclCommInitClusterInfo.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfo(const char *clusterInfo, uint32_t rank, HcclComm *comm)
+     * }
+     */
+    public static int HcclCommInitClusterInfo(MemorySegment clusterInfo, int rank, MemorySegment comm) {
+        var mh$ = HcclCommInitClusterInfo.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommInitClusterInfo", clusterInfo, rank, comm);
+            }
+            return (int)mh$.invokeExact(clusterInfo, rank, comm);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommInitClusterInfoConfig {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommInitClusterInfoConfig");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfoConfig(const char *clusterInfo, uint32_t rank, HcclCommConfig *config, HcclComm *comm)
+     * }
+     */
+    public static FunctionDescriptor HcclCommInitClusterInfoConfig$descriptor() {
+        return HcclCommInitClusterInfoConfig.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfoConfig(const char *clusterInfo, uint32_t rank, HcclCommConfig *config, HcclComm *comm)
+     * }
+     */
+    public static MethodHandle HcclCommInitClusterInfoConfig$handle() {
+        return HcclCommInitClusterInfoConfig.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfoConfig(const char *clusterInfo, uint32_t rank, HcclCommConfig *config, HcclComm *comm)
+     * }
+     */
+    public static MemorySegment HcclCommInitClusterInfoConfig$address() {
+        return HcclCommInitClusterInfoConfig.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommInitClusterInfoConfig(const char *clusterInfo, uint32_t rank, HcclCommConfig *config, HcclComm *comm)
+     * }
+     */
+    public static int HcclCommInitClusterInfoConfig(MemorySegment clusterInfo, int rank, MemorySegment config, MemorySegment comm) {
+        var mh$ = HcclCommInitClusterInfoConfig.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommInitClusterInfoConfig", clusterInfo, rank, config, comm);
+            }
+            return (int)mh$.invokeExact(clusterInfo, rank, config, comm);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
     }
 
     private static class HcclGetRootInfo {
@@ -10225,6 +21888,67 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class HcclCommGetHandleWithName {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommGetHandleWithName");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommGetHandleWithName(const char *commName, HcclComm *comm)
+     * }
+     */
+    public static FunctionDescriptor HcclCommGetHandleWithName$descriptor() {
+        return HcclCommGetHandleWithName.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommGetHandleWithName(const char *commName, HcclComm *comm)
+     * }
+     */
+    public static MethodHandle HcclCommGetHandleWithName$handle() {
+        return HcclCommGetHandleWithName.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommGetHandleWithName(const char *commName, HcclComm *comm)
+     * }
+     */
+    public static MemorySegment HcclCommGetHandleWithName$address() {
+        return HcclCommGetHandleWithName.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommGetHandleWithName(const char *commName, HcclComm *comm)
+     * }
+     */
+    public static int HcclCommGetHandleWithName(MemorySegment commName, MemorySegment comm) {
+        var mh$ = HcclCommGetHandleWithName.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommGetHandleWithName", commName, comm);
+            }
+            return (int)mh$.invokeExact(commName, comm);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class HcclGetRankSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -10519,6 +22243,804 @@ public class cann_h extends cann_h$shared {
                 traceDowncall("HcclGetCommConfigCapability");
             }
             return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommSuspend {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommSuspend");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSuspend(HcclComm comm)
+     * }
+     */
+    public static FunctionDescriptor HcclCommSuspend$descriptor() {
+        return HcclCommSuspend.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSuspend(HcclComm comm)
+     * }
+     */
+    public static MethodHandle HcclCommSuspend$handle() {
+        return HcclCommSuspend.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSuspend(HcclComm comm)
+     * }
+     */
+    public static MemorySegment HcclCommSuspend$address() {
+        return HcclCommSuspend.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommSuspend(HcclComm comm)
+     * }
+     */
+    public static int HcclCommSuspend(MemorySegment comm) {
+        var mh$ = HcclCommSuspend.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommSuspend", comm);
+            }
+            return (int)mh$.invokeExact(comm);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommResume {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommResume");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommResume(HcclComm comm)
+     * }
+     */
+    public static FunctionDescriptor HcclCommResume$descriptor() {
+        return HcclCommResume.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommResume(HcclComm comm)
+     * }
+     */
+    public static MethodHandle HcclCommResume$handle() {
+        return HcclCommResume.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommResume(HcclComm comm)
+     * }
+     */
+    public static MemorySegment HcclCommResume$address() {
+        return HcclCommResume.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommResume(HcclComm comm)
+     * }
+     */
+    public static int HcclCommResume(MemorySegment comm) {
+        var mh$ = HcclCommResume.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommResume", comm);
+            }
+            return (int)mh$.invokeExact(comm);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommSetMemoryRange {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommSetMemoryRange");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSetMemoryRange(HcclComm comm, void *baseVirPtr, size_t size, size_t alignment, uint64_t flags)
+     * }
+     */
+    public static FunctionDescriptor HcclCommSetMemoryRange$descriptor() {
+        return HcclCommSetMemoryRange.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSetMemoryRange(HcclComm comm, void *baseVirPtr, size_t size, size_t alignment, uint64_t flags)
+     * }
+     */
+    public static MethodHandle HcclCommSetMemoryRange$handle() {
+        return HcclCommSetMemoryRange.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSetMemoryRange(HcclComm comm, void *baseVirPtr, size_t size, size_t alignment, uint64_t flags)
+     * }
+     */
+    public static MemorySegment HcclCommSetMemoryRange$address() {
+        return HcclCommSetMemoryRange.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommSetMemoryRange(HcclComm comm, void *baseVirPtr, size_t size, size_t alignment, uint64_t flags)
+     * }
+     */
+    public static int HcclCommSetMemoryRange(MemorySegment comm, MemorySegment baseVirPtr, long size, long alignment, long flags) {
+        var mh$ = HcclCommSetMemoryRange.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommSetMemoryRange", comm, baseVirPtr, size, alignment, flags);
+            }
+            return (int)mh$.invokeExact(comm, baseVirPtr, size, alignment, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommUnsetMemoryRange {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommUnsetMemoryRange");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommUnsetMemoryRange(HcclComm comm, void *baseVirPtr)
+     * }
+     */
+    public static FunctionDescriptor HcclCommUnsetMemoryRange$descriptor() {
+        return HcclCommUnsetMemoryRange.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommUnsetMemoryRange(HcclComm comm, void *baseVirPtr)
+     * }
+     */
+    public static MethodHandle HcclCommUnsetMemoryRange$handle() {
+        return HcclCommUnsetMemoryRange.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommUnsetMemoryRange(HcclComm comm, void *baseVirPtr)
+     * }
+     */
+    public static MemorySegment HcclCommUnsetMemoryRange$address() {
+        return HcclCommUnsetMemoryRange.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommUnsetMemoryRange(HcclComm comm, void *baseVirPtr)
+     * }
+     */
+    public static int HcclCommUnsetMemoryRange(MemorySegment comm, MemorySegment baseVirPtr) {
+        var mh$ = HcclCommUnsetMemoryRange.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommUnsetMemoryRange", comm, baseVirPtr);
+            }
+            return (int)mh$.invokeExact(comm, baseVirPtr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommActivateCommMemory {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommActivateCommMemory");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommActivateCommMemory(HcclComm comm, void *virPtr, size_t size, size_t offset, aclrtDrvMemHandle handle, uint64_t flags)
+     * }
+     */
+    public static FunctionDescriptor HcclCommActivateCommMemory$descriptor() {
+        return HcclCommActivateCommMemory.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommActivateCommMemory(HcclComm comm, void *virPtr, size_t size, size_t offset, aclrtDrvMemHandle handle, uint64_t flags)
+     * }
+     */
+    public static MethodHandle HcclCommActivateCommMemory$handle() {
+        return HcclCommActivateCommMemory.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommActivateCommMemory(HcclComm comm, void *virPtr, size_t size, size_t offset, aclrtDrvMemHandle handle, uint64_t flags)
+     * }
+     */
+    public static MemorySegment HcclCommActivateCommMemory$address() {
+        return HcclCommActivateCommMemory.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommActivateCommMemory(HcclComm comm, void *virPtr, size_t size, size_t offset, aclrtDrvMemHandle handle, uint64_t flags)
+     * }
+     */
+    public static int HcclCommActivateCommMemory(MemorySegment comm, MemorySegment virPtr, long size, long offset, MemorySegment handle, long flags) {
+        var mh$ = HcclCommActivateCommMemory.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommActivateCommMemory", comm, virPtr, size, offset, handle, flags);
+            }
+            return (int)mh$.invokeExact(comm, virPtr, size, offset, handle, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommDeactivateCommMemory {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommDeactivateCommMemory");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommDeactivateCommMemory(HcclComm comm, void *virPtr)
+     * }
+     */
+    public static FunctionDescriptor HcclCommDeactivateCommMemory$descriptor() {
+        return HcclCommDeactivateCommMemory.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommDeactivateCommMemory(HcclComm comm, void *virPtr)
+     * }
+     */
+    public static MethodHandle HcclCommDeactivateCommMemory$handle() {
+        return HcclCommDeactivateCommMemory.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommDeactivateCommMemory(HcclComm comm, void *virPtr)
+     * }
+     */
+    public static MemorySegment HcclCommDeactivateCommMemory$address() {
+        return HcclCommDeactivateCommMemory.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommDeactivateCommMemory(HcclComm comm, void *virPtr)
+     * }
+     */
+    public static int HcclCommDeactivateCommMemory(MemorySegment comm, MemorySegment virPtr) {
+        var mh$ = HcclCommDeactivateCommMemory.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommDeactivateCommMemory", comm, virPtr);
+            }
+            return (int)mh$.invokeExact(comm, virPtr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommSymWinRegister {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommSymWinRegister");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinRegister(HcclComm comm, void *addr, uint64_t size, HcclCommSymWindow *winHandle, uint32_t flag)
+     * }
+     */
+    public static FunctionDescriptor HcclCommSymWinRegister$descriptor() {
+        return HcclCommSymWinRegister.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinRegister(HcclComm comm, void *addr, uint64_t size, HcclCommSymWindow *winHandle, uint32_t flag)
+     * }
+     */
+    public static MethodHandle HcclCommSymWinRegister$handle() {
+        return HcclCommSymWinRegister.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinRegister(HcclComm comm, void *addr, uint64_t size, HcclCommSymWindow *winHandle, uint32_t flag)
+     * }
+     */
+    public static MemorySegment HcclCommSymWinRegister$address() {
+        return HcclCommSymWinRegister.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinRegister(HcclComm comm, void *addr, uint64_t size, HcclCommSymWindow *winHandle, uint32_t flag)
+     * }
+     */
+    public static int HcclCommSymWinRegister(MemorySegment comm, MemorySegment addr, long size, MemorySegment winHandle, int flag) {
+        var mh$ = HcclCommSymWinRegister.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommSymWinRegister", comm, addr, size, winHandle, flag);
+            }
+            return (int)mh$.invokeExact(comm, addr, size, winHandle, flag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommSymWinDeregister {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommSymWinDeregister");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinDeregister(HcclCommSymWindow winHandle)
+     * }
+     */
+    public static FunctionDescriptor HcclCommSymWinDeregister$descriptor() {
+        return HcclCommSymWinDeregister.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinDeregister(HcclCommSymWindow winHandle)
+     * }
+     */
+    public static MethodHandle HcclCommSymWinDeregister$handle() {
+        return HcclCommSymWinDeregister.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinDeregister(HcclCommSymWindow winHandle)
+     * }
+     */
+    public static MemorySegment HcclCommSymWinDeregister$address() {
+        return HcclCommSymWinDeregister.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinDeregister(HcclCommSymWindow winHandle)
+     * }
+     */
+    public static int HcclCommSymWinDeregister(MemorySegment winHandle) {
+        var mh$ = HcclCommSymWinDeregister.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommSymWinDeregister", winHandle);
+            }
+            return (int)mh$.invokeExact(winHandle);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommSymWinGet {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommSymWinGet");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinGet(HcclComm comm, void *ptr, size_t size, HcclCommSymWindow *winHandle, size_t *offset)
+     * }
+     */
+    public static FunctionDescriptor HcclCommSymWinGet$descriptor() {
+        return HcclCommSymWinGet.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinGet(HcclComm comm, void *ptr, size_t size, HcclCommSymWindow *winHandle, size_t *offset)
+     * }
+     */
+    public static MethodHandle HcclCommSymWinGet$handle() {
+        return HcclCommSymWinGet.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinGet(HcclComm comm, void *ptr, size_t size, HcclCommSymWindow *winHandle, size_t *offset)
+     * }
+     */
+    public static MemorySegment HcclCommSymWinGet$address() {
+        return HcclCommSymWinGet.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommSymWinGet(HcclComm comm, void *ptr, size_t size, HcclCommSymWindow *winHandle, size_t *offset)
+     * }
+     */
+    public static int HcclCommSymWinGet(MemorySegment comm, MemorySegment ptr, long size, MemorySegment winHandle, MemorySegment offset) {
+        var mh$ = HcclCommSymWinGet.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommSymWinGet", comm, ptr, size, winHandle, offset);
+            }
+            return (int)mh$.invokeExact(comm, ptr, size, winHandle, offset);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclCommWorkingDevNicSet {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclCommWorkingDevNicSet");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommWorkingDevNicSet(HcclComm comm, uint32_t *ranks, _Bool *useBackup, uint32_t nRanks)
+     * }
+     */
+    public static FunctionDescriptor HcclCommWorkingDevNicSet$descriptor() {
+        return HcclCommWorkingDevNicSet.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommWorkingDevNicSet(HcclComm comm, uint32_t *ranks, _Bool *useBackup, uint32_t nRanks)
+     * }
+     */
+    public static MethodHandle HcclCommWorkingDevNicSet$handle() {
+        return HcclCommWorkingDevNicSet.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclCommWorkingDevNicSet(HcclComm comm, uint32_t *ranks, _Bool *useBackup, uint32_t nRanks)
+     * }
+     */
+    public static MemorySegment HcclCommWorkingDevNicSet$address() {
+        return HcclCommWorkingDevNicSet.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclCommWorkingDevNicSet(HcclComm comm, uint32_t *ranks, _Bool *useBackup, uint32_t nRanks)
+     * }
+     */
+    public static int HcclCommWorkingDevNicSet(MemorySegment comm, MemorySegment ranks, MemorySegment useBackup, int nRanks) {
+        var mh$ = HcclCommWorkingDevNicSet.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclCommWorkingDevNicSet", comm, ranks, useBackup, nRanks);
+            }
+            return (int)mh$.invokeExact(comm, ranks, useBackup, nRanks);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclGroupStart {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclGroupStart");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStart()
+     * }
+     */
+    public static FunctionDescriptor HcclGroupStart$descriptor() {
+        return HcclGroupStart.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStart()
+     * }
+     */
+    public static MethodHandle HcclGroupStart$handle() {
+        return HcclGroupStart.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStart()
+     * }
+     */
+    public static MemorySegment HcclGroupStart$address() {
+        return HcclGroupStart.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStart()
+     * }
+     */
+    public static int HcclGroupStart() {
+        var mh$ = HcclGroupStart.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclGroupStart");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclGroupEnd {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclGroupEnd");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupEnd()
+     * }
+     */
+    public static FunctionDescriptor HcclGroupEnd$descriptor() {
+        return HcclGroupEnd.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupEnd()
+     * }
+     */
+    public static MethodHandle HcclGroupEnd$handle() {
+        return HcclGroupEnd.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupEnd()
+     * }
+     */
+    public static MemorySegment HcclGroupEnd$address() {
+        return HcclGroupEnd.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclGroupEnd()
+     * }
+     */
+    public static int HcclGroupEnd() {
+        var mh$ = HcclGroupEnd.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclGroupEnd");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclGroupStatusGet {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclGroupStatusGet");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStatusGet(_Bool *isGroupEnabled)
+     * }
+     */
+    public static FunctionDescriptor HcclGroupStatusGet$descriptor() {
+        return HcclGroupStatusGet.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStatusGet(_Bool *isGroupEnabled)
+     * }
+     */
+    public static MethodHandle HcclGroupStatusGet$handle() {
+        return HcclGroupStatusGet.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStatusGet(_Bool *isGroupEnabled)
+     * }
+     */
+    public static MemorySegment HcclGroupStatusGet$address() {
+        return HcclGroupStatusGet.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclGroupStatusGet(_Bool *isGroupEnabled)
+     * }
+     */
+    public static int HcclGroupStatusGet(MemorySegment isGroupEnabled) {
+        var mh$ = HcclGroupStatusGet.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclGroupStatusGet", isGroupEnabled);
+            }
+            return (int)mh$.invokeExact(isGroupEnabled);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -10846,6 +23368,338 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class HcclBroadcast {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclBroadcast");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclBroadcast(void *buf, uint64_t count, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor HcclBroadcast$descriptor() {
+        return HcclBroadcast.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclBroadcast(void *buf, uint64_t count, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle HcclBroadcast$handle() {
+        return HcclBroadcast.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclBroadcast(void *buf, uint64_t count, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment HcclBroadcast$address() {
+        return HcclBroadcast.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclBroadcast(void *buf, uint64_t count, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static int HcclBroadcast(MemorySegment buf, long count, int dataType, int root, MemorySegment comm, MemorySegment stream) {
+        var mh$ = HcclBroadcast.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclBroadcast", buf, count, dataType, root, comm, stream);
+            }
+            return (int)mh$.invokeExact(buf, count, dataType, root, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclReduce {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclReduce");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduce(void *sendBuf, void *recvBuf, uint64_t count, HcclDataType dataType, HcclReduceOp op, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor HcclReduce$descriptor() {
+        return HcclReduce.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduce(void *sendBuf, void *recvBuf, uint64_t count, HcclDataType dataType, HcclReduceOp op, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle HcclReduce$handle() {
+        return HcclReduce.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduce(void *sendBuf, void *recvBuf, uint64_t count, HcclDataType dataType, HcclReduceOp op, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment HcclReduce$address() {
+        return HcclReduce.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclReduce(void *sendBuf, void *recvBuf, uint64_t count, HcclDataType dataType, HcclReduceOp op, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static int HcclReduce(MemorySegment sendBuf, MemorySegment recvBuf, long count, int dataType, int op, int root, MemorySegment comm, MemorySegment stream) {
+        var mh$ = HcclReduce.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclReduce", sendBuf, recvBuf, count, dataType, op, root, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendBuf, recvBuf, count, dataType, op, root, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclScatter {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclScatter");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor HcclScatter$descriptor() {
+        return HcclScatter.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle HcclScatter$handle() {
+        return HcclScatter.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment HcclScatter$address() {
+        return HcclScatter.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, uint32_t root, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static int HcclScatter(MemorySegment sendBuf, MemorySegment recvBuf, long recvCount, int dataType, int root, MemorySegment comm, MemorySegment stream) {
+        var mh$ = HcclScatter.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclScatter", sendBuf, recvBuf, recvCount, dataType, root, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendBuf, recvBuf, recvCount, dataType, root, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclReduceScatter {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclReduceScatter");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor HcclReduceScatter$descriptor() {
+        return HcclReduceScatter.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle HcclReduceScatter$handle() {
+        return HcclReduceScatter.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment HcclReduceScatter$address() {
+        return HcclReduceScatter.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatter(void *sendBuf, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static int HcclReduceScatter(MemorySegment sendBuf, MemorySegment recvBuf, long recvCount, int dataType, int op, MemorySegment comm, MemorySegment stream) {
+        var mh$ = HcclReduceScatter.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclReduceScatter", sendBuf, recvBuf, recvCount, dataType, op, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendBuf, recvBuf, recvCount, dataType, op, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclReduceScatterV {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_INT,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclReduceScatterV");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatterV(void *sendBuf, const void *sendCounts, const void *sendDispls, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor HcclReduceScatterV$descriptor() {
+        return HcclReduceScatterV.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatterV(void *sendBuf, const void *sendCounts, const void *sendDispls, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle HcclReduceScatterV$handle() {
+        return HcclReduceScatterV.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatterV(void *sendBuf, const void *sendCounts, const void *sendDispls, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment HcclReduceScatterV$address() {
+        return HcclReduceScatterV.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclReduceScatterV(void *sendBuf, const void *sendCounts, const void *sendDispls, void *recvBuf, uint64_t recvCount, HcclDataType dataType, HcclReduceOp op, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static int HcclReduceScatterV(MemorySegment sendBuf, MemorySegment sendCounts, MemorySegment sendDispls, MemorySegment recvBuf, long recvCount, int dataType, int op, MemorySegment comm, MemorySegment stream) {
+        var mh$ = HcclReduceScatterV.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclReduceScatterV", sendBuf, sendCounts, sendDispls, recvBuf, recvCount, dataType, op, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendBuf, sendCounts, sendDispls, recvBuf, recvCount, dataType, op, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class HcclAllGather {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -10904,6 +23758,73 @@ public class cann_h extends cann_h$shared {
                 traceDowncall("HcclAllGather", sendBuf, recvBuf, sendCount, dataType, comm, stream);
             }
             return (int)mh$.invokeExact(sendBuf, recvBuf, sendCount, dataType, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class HcclAllGatherV {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclAllGatherV");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclAllGatherV(void *sendBuf, uint64_t sendCount, void *recvBuf, const void *recvCounts, const void *recvDispls, HcclDataType dataType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor HcclAllGatherV$descriptor() {
+        return HcclAllGatherV.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclAllGatherV(void *sendBuf, uint64_t sendCount, void *recvBuf, const void *recvCounts, const void *recvDispls, HcclDataType dataType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle HcclAllGatherV$handle() {
+        return HcclAllGatherV.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclAllGatherV(void *sendBuf, uint64_t sendCount, void *recvBuf, const void *recvCounts, const void *recvDispls, HcclDataType dataType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment HcclAllGatherV$address() {
+        return HcclAllGatherV.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclAllGatherV(void *sendBuf, uint64_t sendCount, void *recvBuf, const void *recvCounts, const void *recvDispls, HcclDataType dataType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static int HcclAllGatherV(MemorySegment sendBuf, long sendCount, MemorySegment recvBuf, MemorySegment recvCounts, MemorySegment recvDispls, int dataType, MemorySegment comm, MemorySegment stream) {
+        var mh$ = HcclAllGatherV.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclAllGatherV", sendBuf, sendCount, recvBuf, recvCounts, recvDispls, dataType, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendBuf, sendCount, recvBuf, recvCounts, recvDispls, dataType, comm, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -11046,6 +23967,72 @@ public class cann_h extends cann_h$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class HcclAlltoAllVC {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("HcclAlltoAllVC");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * HcclResult HcclAlltoAllVC(const void *sendBuf, const void *sendCountMatrix, HcclDataType sendType, const void *recvBuf, HcclDataType recvType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor HcclAlltoAllVC$descriptor() {
+        return HcclAlltoAllVC.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * HcclResult HcclAlltoAllVC(const void *sendBuf, const void *sendCountMatrix, HcclDataType sendType, const void *recvBuf, HcclDataType recvType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MethodHandle HcclAlltoAllVC$handle() {
+        return HcclAlltoAllVC.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * HcclResult HcclAlltoAllVC(const void *sendBuf, const void *sendCountMatrix, HcclDataType sendType, const void *recvBuf, HcclDataType recvType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static MemorySegment HcclAlltoAllVC$address() {
+        return HcclAlltoAllVC.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * HcclResult HcclAlltoAllVC(const void *sendBuf, const void *sendCountMatrix, HcclDataType sendType, const void *recvBuf, HcclDataType recvType, HcclComm comm, aclrtStream stream)
+     * }
+     */
+    public static int HcclAlltoAllVC(MemorySegment sendBuf, MemorySegment sendCountMatrix, int sendType, MemorySegment recvBuf, int recvType, MemorySegment comm, MemorySegment stream) {
+        var mh$ = HcclAlltoAllVC.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("HcclAlltoAllVC", sendBuf, sendCountMatrix, sendType, recvBuf, recvType, comm, stream);
+            }
+            return (int)mh$.invokeExact(sendBuf, sendCountMatrix, sendType, recvBuf, recvType, comm, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int ACL_EVENT_SYNC = (int)1L;
     /**
      * {@snippet lang=c :
@@ -11073,6 +24060,33 @@ public class cann_h extends cann_h$shared {
     public static int ACL_EVENT_TIME_LINE() {
         return ACL_EVENT_TIME_LINE;
     }
+    private static final int ACL_EVENT_DEVICE_USE_ONLY = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_EVENT_DEVICE_USE_ONLY 16
+     * }
+     */
+    public static int ACL_EVENT_DEVICE_USE_ONLY() {
+        return ACL_EVENT_DEVICE_USE_ONLY;
+    }
+    private static final int ACL_EVENT_EXTERNAL = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_EVENT_EXTERNAL 32
+     * }
+     */
+    public static int ACL_EVENT_EXTERNAL() {
+        return ACL_EVENT_EXTERNAL;
+    }
+    private static final int ACL_EVENT_IPC = (int)64L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_EVENT_IPC 64
+     * }
+     */
+    public static int ACL_EVENT_IPC() {
+        return ACL_EVENT_IPC;
+    }
     private static final int ACL_STREAM_FAST_LAUNCH = (int)1L;
     /**
      * {@snippet lang=c :
@@ -11091,6 +24105,87 @@ public class cann_h extends cann_h$shared {
     public static int ACL_STREAM_FAST_SYNC() {
         return ACL_STREAM_FAST_SYNC;
     }
+    private static final int ACL_STREAM_PERSISTENT = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_STREAM_PERSISTENT 4
+     * }
+     */
+    public static int ACL_STREAM_PERSISTENT() {
+        return ACL_STREAM_PERSISTENT;
+    }
+    private static final int ACL_STREAM_HUGE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_STREAM_HUGE 8
+     * }
+     */
+    public static int ACL_STREAM_HUGE() {
+        return ACL_STREAM_HUGE;
+    }
+    private static final int ACL_STREAM_CPU_SCHEDULE = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_STREAM_CPU_SCHEDULE 16
+     * }
+     */
+    public static int ACL_STREAM_CPU_SCHEDULE() {
+        return ACL_STREAM_CPU_SCHEDULE;
+    }
+    private static final int ACL_STREAM_DEVICE_USE_ONLY = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_STREAM_DEVICE_USE_ONLY 32
+     * }
+     */
+    public static int ACL_STREAM_DEVICE_USE_ONLY() {
+        return ACL_STREAM_DEVICE_USE_ONLY;
+    }
+    private static final int ACL_CONTINUE_ON_FAILURE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_CONTINUE_ON_FAILURE 0
+     * }
+     */
+    public static int ACL_CONTINUE_ON_FAILURE() {
+        return ACL_CONTINUE_ON_FAILURE;
+    }
+    private static final int ACL_STOP_ON_FAILURE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_STOP_ON_FAILURE 1
+     * }
+     */
+    public static int ACL_STOP_ON_FAILURE() {
+        return ACL_STOP_ON_FAILURE;
+    }
+    private static final long ACL_HOST_REG_MAPPED = 2L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_HOST_REG_MAPPED 2
+     * }
+     */
+    public static long ACL_HOST_REG_MAPPED() {
+        return ACL_HOST_REG_MAPPED;
+    }
+    private static final long ACL_HOST_REG_PINNED = 268435456L;
+    /**
+     * {@snippet lang=c :
+     * #define ACL_HOST_REG_PINNED 268435456
+     * }
+     */
+    public static long ACL_HOST_REG_PINNED() {
+        return ACL_HOST_REG_PINNED;
+    }
+    private static final int ACLNN_ERR_INNER_KEY_CONFLICT = (int)561105L;
+    /**
+     * {@snippet lang=c :
+     * #define ACLNN_ERR_INNER_KEY_CONFLICT 561105
+     * }
+     */
+    public static int ACLNN_ERR_INNER_KEY_CONFLICT() {
+        return ACLNN_ERR_INNER_KEY_CONFLICT;
+    }
     private static final int HCCL_COMM_CONFIG_MAGIC_WORD = (int)4042322160L;
     /**
      * {@snippet lang=c :
@@ -11100,10 +24195,10 @@ public class cann_h extends cann_h$shared {
     public static int HCCL_COMM_CONFIG_MAGIC_WORD() {
         return HCCL_COMM_CONFIG_MAGIC_WORD;
     }
-    private static final int HCCL_COMM_CONFIG_VERSION = (int)5L;
+    private static final int HCCL_COMM_CONFIG_VERSION = (int)11L;
     /**
      * {@snippet lang=c :
-     * #define HCCL_COMM_CONFIG_VERSION 5
+     * #define HCCL_COMM_CONFIG_VERSION 11
      * }
      */
     public static int HCCL_COMM_CONFIG_VERSION() {

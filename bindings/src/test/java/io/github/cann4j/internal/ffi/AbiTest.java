@@ -18,7 +18,7 @@ class AbiTest {
   void structuresHaveTheSizesOfTheAbi() {
     assertLayout(4108, 1, HcclRootInfo.layout());
     assertLayout(32, 8, HcclSendRecvItem.layout());
-    assertLayout(300, 4, HcclCommConfig.layout());
+    assertLayout(2248, 8, HcclCommConfig.layout());
     assertLayout(24, 8, HcclCommConfigInfo.layout());
     assertLayout(4, 4, HcclConfigValue.layout());
     assertLayout(512, 1, aclCANNPackageVersion.layout());
@@ -45,6 +45,7 @@ class AbiTest {
     assertEquals(288, HcclCommConfig.hcclOpExpansionMode$offset());
     assertEquals(292, HcclCommConfig.hcclRdmaTrafficClass$offset());
     assertEquals(296, HcclCommConfig.hcclRdmaServiceLevel$offset());
+    assertEquals(300, HcclCommConfig.hcclWorldRankID$offset(), "the size in CANN 8.1");
     assertEquals(8, HcclCommConfigInfo.magicWord$offset());
     assertEquals(12, HcclCommConfigInfo.version$offset());
     assertEquals(8, aclrtPtrAttributes.pageSize$offset());
@@ -60,7 +61,7 @@ class AbiTest {
     assertEquals(1, cann_h.ACL_EVENT_SYNC());
     assertEquals(8, cann_h.ACL_EVENT_TIME_LINE());
     assertEquals(0xf0f0f0f0, cann_h.HCCL_COMM_CONFIG_MAGIC_WORD());
-    assertEquals(5, cann_h.HCCL_COMM_CONFIG_VERSION());
+    assertEquals(11, cann_h.HCCL_COMM_CONFIG_VERSION());
     assertEquals(11, cann_h.HCCL_DATA_TYPE_BFP16());
     assertEquals(4108, cann_h.HCCL_ROOT_INFO_BYTES());
   }
