@@ -162,6 +162,15 @@ class View {
     buffer_.write(raw);
   }
 
+  // Writes values in row-major order into the view and leaves the rest of the storage.
+  void fillView(const std::vector<double>& values) {
+    std::vector<double> all = storage();
+    for (int64_t i = 0; i < size(); ++i) {
+      all[static_cast<size_t>(place(i))] = values[static_cast<size_t>(i)];
+    }
+    fillStorage([&](int64_t i) { return all[static_cast<size_t>(i)]; });
+  }
+
   std::vector<double> storage() const {
     const std::vector<uint8_t> raw = buffer_.read();
     std::vector<double> values(static_cast<size_t>(storage_));
