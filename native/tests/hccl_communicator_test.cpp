@@ -269,6 +269,7 @@ TEST(exec_timeout_of_hccl_counts_without_our_own) {
   ranks::Variable exec("HCCL_EXEC_TIMEOUT", "1");
   std::atomic<bool> over{false};
   ranks::run(2, [&](const Rank& r) {
+    ranks::link(r);
     if (r.rank == 0) {
       CHECK_OK(HcclBarrier(r.comm, r.stream));
       CHECK_FAILS(ACL_ERROR_RT_AICPU_EXCEPTION, aclrtSynchronizeStream(r.stream),

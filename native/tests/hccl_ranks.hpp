@@ -191,6 +191,14 @@ inline void onCommunicator(uint32_t size, const HcclRootInfo& rootInfo, uint32_t
   CHECK_OK(destroyed);
 }
 
+// Until two ranks have made a call that concerns the other, the first one stays in its call. After
+// this, calls return at once.
+inline void link(HcclComm comm, aclrtStream stream) {
+  CHECK_OK(HcclBarrier(comm, stream));
+  CHECK_OK(aclrtSynchronizeStream(stream));
+}
+inline void link(const Rank& r) { link(r.comm, r.stream); }
+
 // A communicator of `size` ranks, one stream each.
 inline void run(uint32_t size, const std::function<void(const Rank&)>& body) {
   const HcclRootInfo rootInfo = newRootInfo();

@@ -119,6 +119,7 @@ TEST(pairs_match_in_order) {
 TEST(a_send_completes_only_when_the_peer_takes_the_data) {
   std::atomic<bool> checked{false};
   ranks::run(2, [&](const Rank& r) {
+    ranks::link(r);
     DeviceMemory data(std::vector<float>(16, static_cast<float>(r.rank)));
     if (r.rank == 0) {
       CHECK_OK(HcclSend(data.get(), 16, HCCL_DATA_TYPE_FP32, 1, r.comm, r.stream));
@@ -252,7 +253,6 @@ TEST(bad_arguments_are_refused_before_anything_is_enqueued) {
     CHECK_FAILS(HCCL_E_PARA, HcclSend(p, 1 << 20, fp32, peer, r.comm, r.stream), "4194304 bytes");
     CHECK_FAILS(HCCL_E_PARA, HcclSend(host.data(), 4, fp32, peer, r.comm, r.stream),
                 "not device memory");
-    CHECK_FAILS(HCCL_E_PARA, HcclSend(data.at(2), 1, fp32, peer, r.comm, r.stream), "aligned");
     CHECK_FAILS(HCCL_E_PARA, HcclSend(p, 1, fp32, peer, r.stream, r.stream),
                 "no live communicator");
     HcclSendRecvItem items[4] = {{HCCL_SEND, p, 8, fp32, peer},
@@ -347,6 +347,7 @@ TEST(a_peer_that_never_comes_is_named) {
   ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
   std::atomic<int> over{0};
   ranks::run(3, [&](const Rank& r) {
+    ranks::link(r);
     DeviceMemory data(std::vector<float>(16, static_cast<float>(r.rank)));
     if (r.rank == 0) {
       const auto start = std::chrono::steady_clock::now();
@@ -401,6 +402,7 @@ TEST(a_peer_that_destroyed_its_communicator_is_not_waited_for) {
     OwnStream stream;
     HcclComm comm = nullptr;
     CHECK_OK(HcclCommInitRootInfo(2, &rootInfo, rank, &comm));
+    ranks::link(comm, stream);
     DeviceMemory data(std::vector<float>(4, 1.0f));
     if (rank == 0) {
       CHECK_OK(HcclSend(data.get(), 4, HCCL_DATA_TYPE_FP32, 1, comm, stream));
@@ -420,6 +422,7 @@ TEST(a_peer_that_destroyed_its_communicator_is_not_waited_for) {
 TEST(memory_freed_before_the_transfer_is_an_error_not_a_crash) {
   std::atomic<bool> freed{false};
   ranks::run(2, [&](const Rank& r) {
+    ranks::link(r);
     void* buffer = nullptr;
     CHECK_OK(aclrtMalloc(&buffer, 4096, ACL_MEM_MALLOC_HUGE_FIRST));
     if (r.rank == 0) {

@@ -27,6 +27,8 @@ const char* functionOf(Op op) {
     case Op::kBatchRecv:
     case Op::kBatch:
       return "HcclBatchSendRecv";
+    case Op::kGroup:
+      return "HcclGroupEnd";
     case Op::kAllToAll:
       return "HcclAlltoAll";
     case Op::kAllToAllV:
@@ -63,7 +65,7 @@ std::string describe(const Call& call) {
   if (call.op == Op::kBatchSend || call.op == Op::kBatchRecv) {
     add(call.op == Op::kBatchSend ? "HCCL_SEND" : "HCCL_RECV");
   }
-  if (call.op == Op::kBatch) {
+  if (call.op == Op::kBatch || call.op == Op::kGroup) {
     add(std::to_string(call.count) + (call.count == 1 ? " item" : " items"));
   } else if (call.op != Op::kBarrier && !hasCountPerRank(call.op)) {
     add("count " + std::to_string(call.count));

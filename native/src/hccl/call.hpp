@@ -14,6 +14,7 @@ enum class Op : uint8_t {
   kBatchSend,
   kBatchRecv,
   kBatch,  // all items of one call; the items themselves are of the two kinds above
+  kGroup,  // all sends and receives between HcclGroupStart and HcclGroupEnd, likewise
   kAllToAll,
   kAllToAllV,
   kAllToAllVC,
@@ -33,7 +34,7 @@ struct Call {
   Op op = Op::kBarrier;
   uint32_t rank = 0;
   uint32_t peer = 0;   // of Send, Recv and batch items
-  uint64_t count = 0;  // not of operations with a count for every rank; of a batch: its items
+  uint64_t count = 0;  // not of operations with a count for every rank; of a batch or group: its items
   HcclDataType type = HCCL_DATA_TYPE_RESERVED;
   HcclReduceOp reduce = HCCL_REDUCE_RESERVED;
   uint32_t root = 0;  // of Broadcast, Reduce and Scatter

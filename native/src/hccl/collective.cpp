@@ -23,57 +23,144 @@ std::string compareBlock(const Arrival& sender, const Arrival& receiver) {
          " (sendCounts), which expects " + std::to_string(expected) + " (recvCounts)";
 }
 
-std::vector<Block> allGatherBlocks(const std::vector<Arrival>& arrivals) {
-  std::vector<Block> blocks;
-  for (const Arrival& target : arrivals) {
-    for (const Arrival& source : arrivals) {
-      size_t bytes = source.send.bytes;
-      blocks.push_back(
-          {source.send.host(), target.receive.host() + source.call.rank * bytes, bytes});
+// Of an argument that all ranks have to pass equally.
+std::string compareArrays(const Arrival& a, const Arrival& b, const char* name,
+                          const std::vector<uint64_t>& ofA, const std::vector<uint64_t>& ofB) {
+  for (size_t i = 0; i < ofA.size(); ++i) {
+    if (ofA[i] != ofB[i]) {
+      const std::string element = std::string(name) + "[" + std::to_string(i) + "] ";
+      return std::string(functionOf(a.call.op)) + ": " + element + "is " +
+             std::to_string(ofA[i]) + " on rank " + std::to_string(a.call.rank) + ", but " +
+             std::to_string(ofB[i]) + " on rank " + std::to_string(b.call.rank);
     }
   }
-  return blocks;
+  return {};
 }
 
-std::vector<Block> allToAllBlocks(const std::vector<Arrival>& arrivals) {
+std::string compareLayouts(const Arrival& a, const Arrival& b, const char* countsName,
+                           const char* displacementsName, Layout Arrival::* layout) {
+  const Layout& ofA = a.*layout;
+  const Layout& ofB = b.*layout;
+  std::string words = compareArrays(a, b, countsName, ofA.counts, ofB.counts);
+  return !words.empty() ? words
+                        : compareArrays(a, b, displacementsName, ofA.displacements,
+                                        ofB.displacements);
+}
+
+// One block from every source to every target; `from` and `to` tell where it lies on each side.
+template <class From, class To, class Bytes>
+void exchange(const std::vector<Arrival>& arrivals, const From& from, const To& to,
+              const Bytes& bytes) {
   std::vector<Block> blocks;
   for (const Arrival& target : arrivals) {
     for (const Arrival& source : arrivals) {
-      size_t bytes = source.call.count * elementSize(source.call.type);
-      blocks.push_back({source.send.host() + target.call.rank * bytes,
-                        target.receive.host() + source.call.rank * bytes, bytes});
-    }
-  }
-  return blocks;
-}
-
-std::vector<Block> allToAllVBlocks(const std::vector<Arrival>& arrivals) {
-  std::vector<Block> blocks;
-  for (const Arrival& target : arrivals) {
-    for (const Arrival& source : arrivals) {
-      uint64_t count = source.sendLayout.counts[target.call.rank];
-      if (count == 0) {
-        continue;
+      if (const size_t size = bytes(source, target); size > 0) {
+        blocks.push_back({source.send.host() + from(source, target),
+                          target.receive.host() + to(source, target), size});
       }
-      size_t size = elementSize(source.call.type);
-      blocks.push_back(
-          {source.send.host() + source.sendLayout.displacements[target.call.rank] * size,
-           target.receive.host() + target.receiveLayout.displacements[source.call.rank] * size,
-           count * size});
     }
   }
-  return blocks;
+  copyBlocks(blocks);
+}
+
+// The same number of elements between all, by rank.
+void allToAll(const std::vector<Arrival>& arrivals) {
+  const Call& call = arrivals.front().call;
+  const size_t bytes = call.count * elementSize(call.type);
+  exchange(
+      arrivals, [&](const Arrival&, const Arrival& target) { return target.call.rank * bytes; },
+      [&](const Arrival& source, const Arrival&) { return source.call.rank * bytes; },
+      [&](const Arrival&, const Arrival&) { return bytes; });
+}
+
+void allToAllV(const std::vector<Arrival>& arrivals) {
+  const size_t width = elementSize(arrivals.front().call.type);
+  exchange(
+      arrivals,
+      [&](const Arrival& source, const Arrival& target) {
+        return source.sendLayout.displacements[target.call.rank] * width;
+      },
+      [&](const Arrival& source, const Arrival& target) {
+        return target.receiveLayout.displacements[source.call.rank] * width;
+      },
+      [&](const Arrival& source, const Arrival& target) {
+        return source.sendLayout.counts[target.call.rank] * width;
+      });
+}
+
+void allGather(const std::vector<Arrival>& arrivals) {
+  exchange(
+      arrivals, [](const Arrival&, const Arrival&) { return size_t{0}; },
+      [](const Arrival& source, const Arrival&) { return source.call.rank * source.send.bytes; },
+      [](const Arrival& source, const Arrival&) { return source.send.bytes; });
+}
+
+void allGatherV(const std::vector<Arrival>& arrivals) {
+  const size_t width = elementSize(arrivals.front().call.type);
+  exchange(
+      arrivals, [](const Arrival&, const Arrival&) { return size_t{0}; },
+      [&](const Arrival& source, const Arrival& target) {
+        return target.receiveLayout.displacements[source.call.rank] * width;
+      },
+      [](const Arrival& source, const Arrival&) { return source.send.bytes; });
+}
+
+void broadcast(const std::vector<Arrival>& arrivals) {
+  const Arrival& root = arrivals[arrivals.front().call.root];
+  std::vector<Block> blocks;
+  for (const Arrival& target : arrivals) {
+    if (&target != &root) {
+      blocks.push_back({root.send.host(), target.receive.host(), root.send.bytes});
+    }
+  }
+  copyBlocks(blocks);
+}
+
+void scatter(const std::vector<Arrival>& arrivals) {
+  const Arrival& root = arrivals[arrivals.front().call.root];
+  std::vector<Block> blocks;
+  for (const Arrival& target : arrivals) {
+    const size_t bytes = target.receive.bytes;
+    blocks.push_back({root.send.host() + target.call.rank * bytes, target.receive.host(), bytes});
+  }
+  copyBlocks(blocks);
+}
+
+// Combines `count` elements that lie at the same offset of all send buffers.
+void reduceTo(const std::vector<Arrival>& arrivals, size_t offset, uint64_t count,
+              const std::vector<void*>& targets) {
+  std::vector<const void*> sources;
+  for (const Arrival& arrival : arrivals) {
+    sources.push_back(arrival.send.host() + offset);
+  }
+  const Call& call = arrivals.front().call;
+  reduceToAll(sources, targets, count, call.type, call.reduce);
 }
 
 void allReduce(const std::vector<Arrival>& arrivals) {
-  std::vector<const void*> sources;
   std::vector<void*> targets;
   for (const Arrival& arrival : arrivals) {
-    sources.push_back(arrival.send.host());
     targets.push_back(arrival.receive.host());
   }
-  const Call& call = arrivals.front().call;
-  reduceToAll(sources, targets, call.count, call.type, call.reduce);
+  reduceTo(arrivals, 0, arrivals.front().call.count, targets);
+}
+
+void reduceScatter(const std::vector<Arrival>& arrivals) {
+  for (const Arrival& target : arrivals) {
+    reduceTo(arrivals, target.call.rank * target.receive.bytes, target.call.count,
+             {target.receive.host()});
+  }
+}
+
+void reduceScatterV(const std::vector<Arrival>& arrivals) {
+  const size_t width = elementSize(arrivals.front().call.type);
+  for (const Arrival& target : arrivals) {
+    const uint32_t rank = target.call.rank;
+    if (const uint64_t count = target.sendLayout.counts[rank]; count > 0) {
+      reduceTo(arrivals, target.sendLayout.displacements[rank] * width, count,
+               {target.receive.host()});
+    }
+  }
 }
 
 }  // namespace
@@ -82,26 +169,56 @@ std::string compare(const Arrival& a, const Arrival& b) {
   if (!agree(a.call, b.call)) {
     return rankCalled(a.call) + ", but " + rankCalled(b.call);
   }
-  if (a.call.op != Op::kAllToAllV) {
-    return {};
+  switch (a.call.op) {
+    case Op::kAllToAllV: {
+      std::string words = compareBlock(a, b);
+      return words.empty() ? compareBlock(b, a) : words;
+    }
+    case Op::kAllToAllVC:
+      return compareArrays(a, b, "sendCountMatrix", a.matrix, b.matrix);
+    case Op::kAllGatherV:
+      return compareLayouts(a, b, "recvCounts", "recvDispls", &Arrival::receiveLayout);
+    case Op::kReduceScatterV:
+      return compareLayouts(a, b, "sendCounts", "sendDispls", &Arrival::sendLayout);
+    default:
+      return {};
   }
-  std::string words = compareBlock(a, b);
-  return words.empty() ? compareBlock(b, a) : words;
 }
 
 void runCollective(const std::vector<Arrival>& arrivals) {
   switch (arrivals.front().call.op) {
     case Op::kAllGather:
-      copyBlocks(allGatherBlocks(arrivals));
+      allGather(arrivals);
+      break;
+    case Op::kAllGatherV:
+      allGatherV(arrivals);
       break;
     case Op::kAllToAll:
-      copyBlocks(allToAllBlocks(arrivals));
+      allToAll(arrivals);
       break;
     case Op::kAllToAllV:
-      copyBlocks(allToAllVBlocks(arrivals));
+    case Op::kAllToAllVC:
+      allToAllV(arrivals);
+      break;
+    case Op::kBroadcast:
+      broadcast(arrivals);
+      break;
+    case Op::kScatter:
+      scatter(arrivals);
       break;
     case Op::kAllReduce:
       allReduce(arrivals);
+      break;
+    case Op::kReduce: {
+      const Call& call = arrivals.front().call;
+      reduceTo(arrivals, 0, call.count, {arrivals[call.root].receive.host()});
+      break;
+    }
+    case Op::kReduceScatter:
+      reduceScatter(arrivals);
+      break;
+    case Op::kReduceScatterV:
+      reduceScatterV(arrivals);
       break;
     default:  // a barrier moves nothing
       break;

@@ -2,11 +2,11 @@
 #include "hccl/reduce.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <type_traits>
 
 #include "hccl/copy.hpp"
+#include "runtime/half.hpp"
 #include "runtime/thread_pool.hpp"
 
 namespace cann4j::hccl {
@@ -24,43 +24,15 @@ struct Native {
 struct Bf16 {
   using Stored = uint16_t;
   using Wide = float;
-  static Wide widen(Stored value) {
-    return std::bit_cast<float>(static_cast<uint32_t>(value) << 16);
-  }
-  static Stored narrow(Wide value) {
-    auto bits = std::bit_cast<uint32_t>(value);
-    uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    uint32_t quiet = (bits >> 16) | 0x40;
-    return static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded);
-  }
+  static Wide widen(Stored value) { return bf16ToFloat(value); }
+  static Stored narrow(Wide value) { return floatToBf16(value); }
 };
 
 struct Fp16 {
   using Stored = uint16_t;
   using Wide = float;
-
-  static Wide widen(Stored value) {
-    uint32_t sign = static_cast<uint32_t>(value & 0x8000) << 16;
-    uint32_t magnitude = static_cast<uint32_t>(value & 0x7fff) << 13;
-    // Scaling by 2^112 rebuilds the exponent, of subnormal numbers too.
-    auto scaled = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f);
-    uint32_t special = magnitude | 0x7f800000;
-    return std::bit_cast<float>(sign | (magnitude >= 0x0f800000 ? special : scaled));
-  }
-
-  static Stored narrow(Wide value) {
-    auto bits = std::bit_cast<uint32_t>(value);
-    uint32_t sign = (bits >> 16) & 0x8000;
-    uint32_t magnitude = bits & 0x7fffffff;
-    // Adding 0.5 leaves a subnormal result, in units of 2^-24, rounded in the low bits of the sum.
-    uint32_t subnormal =
-        std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000;
-    uint32_t normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
-    uint32_t result = magnitude < 0x38800000 ? subnormal : normal;
-    result = magnitude >= 0x47800000 ? 0x7c00 : result;
-    result = magnitude > 0x7f800000 ? 0x7e00 | ((magnitude >> 13) & 0x3ff) : result;
-    return static_cast<uint16_t>(sign | result);
-  }
+  static Wide widen(Stored value) { return halfToFloat(value); }
+  static Stored narrow(Wide value) { return floatToHalf(value); }
 };
 
 // Unsigned arithmetic, so that integers wrap instead of being undefined.

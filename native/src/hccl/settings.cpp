@@ -1,83 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hccl/settings.hpp"
 
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
+#include <cstddef>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
+#include "hccl/environment.hpp"
 #include "runtime/error.hpp"
 
 namespace cann4j::hccl {
 namespace {
-
-using std::chrono::milliseconds;
-
-constexpr int64_t kUnset = -1;
-constexpr char kOwnTimeout[] = "CANN4J_CPU_HCCL_TIMEOUT_MS";
-
-std::atomic<int64_t> chosenDeterminism{kUnset};
-
-// kUnset if the variable is absent or empty.
-HcclResult readNumber(const char* function, const char* variable, int64_t least, int64_t most,
-                      int64_t* value) {
-  const char* text = std::getenv(variable);
-  *value = kUnset;
-  if (text == nullptr || *text == '\0') {
-    return HCCL_SUCCESS;
-  }
-  char* end = nullptr;
-  errno = 0;
-  long long number = std::strtoll(text, &end, 10);
-  if (errno != 0 || *end != '\0' || number < least || number > most) {
-    return fail(
-        HCCL_E_PARA,
-        "%s: environment variable %s is \"%s\"; set a whole number from %lld to %lld, or unset it",
-        function, variable, text, static_cast<long long>(least), static_cast<long long>(most));
-  }
-  *value = number;
-  return HCCL_SUCCESS;
-}
-
-HcclResult readEnvironment(const char* function, Settings* settings) {
-  int64_t own = 0;
-  int64_t connect = 0;
-  int64_t exec = 0;
-  int64_t bufferSize = 0;
-  HcclResult result = readNumber(function, kOwnTimeout, 1, INT32_MAX, &own);
-  if (result == HCCL_SUCCESS) {
-    result = readNumber(function, "HCCL_CONNECT_TIMEOUT", 120, 7200, &connect);
-  }
-  if (result == HCCL_SUCCESS) {
-    result = readNumber(function, "HCCL_EXEC_TIMEOUT", 0, INT32_MAX, &exec);
-  }
-  if (result == HCCL_SUCCESS) {
-    result = readNumber(function, "HCCL_BUFFSIZE", 1, UINT32_MAX - 1, &bufferSize);
-  }
-  if (result == HCCL_SUCCESS) {
-    result = deterministicLevel(function, &settings->deterministic);
-  }
-  if (result != HCCL_SUCCESS) {
-    return result;
-  }
-  settings->bufferSizeMb = bufferSize == kUnset ? 200 : static_cast<uint32_t>(bufferSize);
-  if (own != kUnset) {
-    settings->connectTimeout = milliseconds(own);
-    settings->execTimeout = milliseconds(own);
-    settings->connectTimeoutVariable = kOwnTimeout;
-    settings->execTimeoutVariable = kOwnTimeout;
-    return HCCL_SUCCESS;
-  }
-  settings->connectTimeout = std::chrono::seconds(connect == kUnset ? 120 : connect);
-  settings->connectTimeoutVariable = "HCCL_CONNECT_TIMEOUT";
-  if (exec == 0) {
-    settings->execTimeout = Settings::kNoLimit;
-  } else {
-    settings->execTimeout = std::chrono::seconds(exec == kUnset ? 1836 : exec);
-  }
-  settings->execTimeoutVariable = "HCCL_EXEC_TIMEOUT";
-  return HCCL_SUCCESS;
-}
 
 // What a version of HcclCommConfig may measure. The versions between 5 and 10 added one field after
 // the other; those before 5 are shorter, in ways that are not public.
@@ -120,6 +53,26 @@ HcclResult copyConfig(const char* function, const HcclCommConfig* given, HcclCom
   return HCCL_SUCCESS;
 }
 
+HcclResult checkTexts(const char* function, const HcclCommConfig& config) {
+  const std::pair<const char*, std::string_view> texts[] = {
+      {"hcclCommName", {config.hcclCommName, sizeof config.hcclCommName}},
+      {"hcclUdi", {config.hcclUdi, sizeof config.hcclUdi}},
+      {"hcclAlgo", {config.hcclAlgo, sizeof config.hcclAlgo}},
+      {"hcclRetryEnable", {config.hcclRetryEnable, sizeof config.hcclRetryEnable}},
+      {"hcclRetryParams", {config.hcclRetryParams, sizeof config.hcclRetryParams}},
+      {"hcclBufferName", {config.hcclBufferName, sizeof config.hcclBufferName}}};
+  for (const auto& [name, text] : texts) {
+    if (text.find('\0') == text.npos) {
+      return fail(HCCL_E_PARA, "%s: config.%s has no terminating zero within its %zu bytes",
+                  function, name, text.size());
+    }
+  }
+  return config.hcclAlgo[0] == '\0' || isAlgorithm(config.hcclAlgo)
+             ? HCCL_SUCCESS
+             : fail(HCCL_E_PARA, "%s: config.hcclAlgo is \"%s\"; set %s", function,
+                    config.hcclAlgo, kAlgorithms);
+}
+
 HcclResult readConfig(const char* function, const HcclCommConfig& config, Settings* settings) {
   if (config.hcclBufferSize == 0) {
     return fail(HCCL_E_PARA, "%s: config.hcclBufferSize is 0; it is in megabytes, at least 1",
@@ -152,13 +105,22 @@ HcclResult readConfig(const char* function, const HcclCommConfig& config, Settin
     return fail(HCCL_E_PARA, "%s: config.hcclRdmaServiceLevel is %u; use 0 to 7", function,
                 serviceLevel);
   }
-  size_t length = strnlen(config.hcclCommName, COMM_NAME_MAX_LENGTH);
-  if (length == COMM_NAME_MAX_LENGTH) {
-    return fail(HCCL_E_PARA, "%s: config.hcclCommName has no terminating zero within its %d bytes",
-                function, COMM_NAME_MAX_LENGTH);
+  if (config.hcclExecTimeOut < -1) {
+    return fail(HCCL_E_PARA,
+                "%s: config.hcclExecTimeOut is %d; it is in seconds, 0 waits for ever", function,
+                config.hcclExecTimeOut);
   }
-  settings->name.assign(config.hcclCommName, length);
-  return HCCL_SUCCESS;
+  if (config.hcclExecTimeOut != -1 && !isSet(kOwnTimeout)) {
+    settings->execTimeout = config.hcclExecTimeOut == 0
+                                ? Settings::kNoLimit
+                                : std::chrono::seconds(config.hcclExecTimeOut);
+    settings->execTimeoutVariable = "config.hcclExecTimeOut";
+  }
+  const HcclResult result = checkTexts(function, config);
+  if (result == HCCL_SUCCESS) {
+    settings->name = config.hcclCommName;
+  }
+  return result;
 }
 
 }  // namespace
@@ -182,26 +144,5 @@ HcclResult readSettings(const char* function, const HcclCommConfig* config, Sett
   result = copyConfig(function, config, &whole);
   return result == HCCL_SUCCESS ? readConfig(function, whole, settings) : result;
 }
-
-HcclResult deterministicLevel(const char* function, uint32_t* level) {
-  int64_t chosen = chosenDeterminism.load();
-  const char* text = std::getenv("HCCL_DETERMINISTIC");
-  if (chosen != kUnset) {
-    *level = static_cast<uint32_t>(chosen);
-  } else if (text == nullptr || *text == '\0' || std::strcmp(text, "false") == 0) {
-    *level = 0;
-  } else if (std::strcmp(text, "true") == 0) {
-    *level = 1;
-  } else if (std::strcmp(text, "strict") == 0) {
-    *level = 2;
-  } else {
-    return fail(HCCL_E_PARA,
-                "%s: environment variable HCCL_DETERMINISTIC is \"%s\"; use false, true or strict",
-                function, text);
-  }
-  return HCCL_SUCCESS;
-}
-
-void setDeterministicLevel(uint32_t level) { chosenDeterminism = level; }
 
 }  // namespace cann4j::hccl
