@@ -61,8 +61,8 @@ TEST(blocksAreDisjointAndMergeAgain) {
       }
       const Block block{static_cast<char*>(p), bytes};
       CHECK_EQ(reinterpret_cast<uintptr_t>(p) % 64, uintptr_t{0});
-      CHECK(memory->inLiveAllocation(p, bytes));
-      CHECK(!memory->inLiveAllocation(p, bytes + 1));
+      CHECK(memory->allocationOf(p, bytes) != 0);
+      CHECK_EQ(memory->allocationOf(p, bytes + 1), uint64_t{0});
       for (const Block& other : live) {
         CHECK(block.begin + block.bytes <= other.begin || other.begin + other.bytes <= block.begin);
       }
@@ -70,7 +70,7 @@ TEST(blocksAreDisjointAndMergeAgain) {
     } else if (!live.empty()) {
       const size_t victim = random() % live.size();
       CHECK_EQ(memory->release(live[victim].begin), ACL_SUCCESS);
-      CHECK(!memory->inLiveAllocation(live[victim].begin, 1));
+      CHECK_EQ(memory->allocationOf(live[victim].begin, 1), uint64_t{0});
       live.erase(live.begin() + static_cast<int64_t>(victim));
     }
   }

@@ -149,6 +149,26 @@ TEST(memoryFreedBeforeTheOperatorRunsIsAnErrorOfTheStream) {
   CHECK(memory.read() == (std::vector<float>{1, 2}));
 }
 
+// A later allocation at the same address is another piece of memory.
+TEST(memoryFreedAndGivenOutAgainIsNotTakenForTheSame) {
+  device::use();
+  void* freed = nullptr;
+  CHECK_OK(aclrtMalloc(&freed, 4096, ACL_MEM_MALLOC_HUGE_FIRST));
+  device::Tensor self(freed, ACL_FLOAT, {2});
+  device::Stream stream;
+  device::Gate gate;
+  gate.hold(stream);
+  CHECK_OK(aclnnInplaceExp(nullptr, 0, prepareExp(self), stream));
+  CHECK_OK(aclrtFree(freed));
+  void* again = nullptr;
+  CHECK_OK(aclrtMalloc(&again, 4096, ACL_MEM_MALLOC_HUGE_FIRST));
+  CHECK_EQ(again, freed);
+  gate.open();
+  CHECK_FAILS(aclrtSynchronizeStream(stream), ACL_ERROR_RT_AICORE_EXCEPTION,
+              "was freed before the operator ran");
+  CHECK_OK(aclrtFree(again));
+}
+
 TEST(freedWorkspacesAreErrorsOfTheStreamToo) {
   device::use();
   void* workspace = nullptr;
@@ -173,7 +193,7 @@ TEST(freedWorkspacesAreErrorsOfTheStreamToo) {
   CHECK_OK(aclrtFree(workspace));
   gate.open();
   CHECK_FAILS(aclrtSynchronizeStream(stream), ACL_ERROR_RT_AICORE_EXCEPTION,
-              "op: the workspace, 64 bytes");
+              "op: workspace, 64 bytes");
   CHECK(!ran);
   make();
   CHECK_FAILS(cann4j::launch("op", workspace, 64, executor, stream), ACLNN_ERR_PARAM_INVALID,

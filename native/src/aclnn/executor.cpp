@@ -20,7 +20,8 @@ namespace {
 
 constexpr uintptr_t kViewAlignment = 32;
 
-aclnnStatus checkMemory(const char* op, const DeviceSpan& span, int device) {
+// Notes the allocation.
+aclnnStatus checkMemory(const char* op, DeviceSpan& span, int device) {
   if (span.bytes == 0) {
     return ACLNN_SUCCESS;
   }
@@ -29,7 +30,8 @@ aclnnStatus checkMemory(const char* op, const DeviceSpan& span, int device) {
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: %s at %p is not device memory", op, span.name,
                 span.begin);
   }
-  if (!isDeviceRange(span.begin, span.bytes)) {
+  span.allocation = allocationOf(span.begin, span.bytes);
+  if (span.allocation == 0) {
     return fail(ACLNN_ERR_PARAM_INVALID,
                 "%s: %s covers %zu bytes from %p, which are not inside one live allocation", op,
                 span.name, span.bytes, span.begin);
@@ -65,7 +67,7 @@ aclnnStatus checkTensorKept(const char* op, const DeviceSpan& span) {
 }
 
 aclnnStatus checkWorkspace(const char* op, void* workspace, uint64_t given, uint64_t needed,
-                           int device) {
+                           int device, DeviceSpan* span) {
   if (workspace == nullptr && (needed > 0 || given > 0)) {
     return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: workspace is NULL, %llu bytes are needed", op,
                 static_cast<unsigned long long>(std::max(needed, given)));
@@ -74,18 +76,17 @@ aclnnStatus checkWorkspace(const char* op, void* workspace, uint64_t given, uint
     return fail(ACLNN_ERR_PARAM_INVALID, "%s: the workspace has %llu bytes, %llu are needed", op,
                 static_cast<unsigned long long>(given), static_cast<unsigned long long>(needed));
   }
-  DeviceSpan span{};
-  span.name = "workspace";
-  span.begin = span.origin = workspace;
-  span.bytes = needed;
-  return checkMemory(op, span, device);
+  span->name = "workspace";
+  span->begin = span->origin = workspace;
+  span->bytes = needed;
+  return checkMemory(op, *span, device);
 }
 
 // Before the kernel touches memory: what phase 2 found there may be freed by now.
 aclError runKernel(const std::string& op, const Kernel& kernel, const Binding& binding,
                    const DeviceSpan& workspace) {
   const auto isGone = [](const DeviceSpan& span) {
-    return span.bytes > 0 && !isDeviceRange(span.begin, span.bytes);
+    return span.bytes > 0 && allocationOf(span.begin, span.bytes) != span.allocation;
   };
   const auto gone = std::find_if(binding.spans().begin(), binding.spans().end(), isGone);
   const DeviceSpan* freed = gone != binding.spans().end() ? &*gone
@@ -206,12 +207,15 @@ static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t works
   if (resolveStream(streamHandle, &stream) != ACL_SUCCESS) {
     return fail(ACLNN_ERR_RUNTIME_ERROR, "%s: the stream is of no use", op);
   }
-  if (const aclnnStatus status = checkWorkspace(op, workspace, workspaceSize,
-                                                executor.workspaceSize, stream->device());
+  DeviceSpan workspaceSpan{};
+  if (const aclnnStatus status =
+          checkWorkspace(op, workspace, workspaceSize, executor.workspaceSize, stream->device(),
+                         &workspaceSpan);
       status != ACLNN_SUCCESS) {
     return status;
   }
-  for (const DeviceSpan& span : executor.spans) {
+  auto spans = consumed ? std::move(executor.spans) : executor.spans;
+  for (DeviceSpan& span : spans) {
     aclnnStatus status = checkTensorKept(op, span);
     if (status == ACLNN_SUCCESS) {
       status = checkMemory(op, span, stream->device());
@@ -220,12 +224,7 @@ static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t works
       return status;
     }
   }
-  DeviceSpan workspaceSpan{};
-  workspaceSpan.name = "the workspace";
-  workspaceSpan.begin = workspace;
-  workspaceSpan.bytes = executor.workspaceSize;
-  Binding binding(workspace == nullptr ? nullptr : toHost(workspace),
-                  consumed ? std::move(executor.spans) : executor.spans);
+  Binding binding(workspace == nullptr ? nullptr : toHost(workspace), std::move(spans));
   stream->submitKernel([op = executor.op, workspaceSpan, binding = std::move(binding),
                         kernel = consumed ? std::move(executor.kernel) : executor.kernel] {
     return runKernel(op, kernel, binding, workspaceSpan);

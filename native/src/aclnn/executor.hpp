@@ -26,6 +26,7 @@ struct DeviceSpan {
   const void* origin;       // address of the view's first element
   ptrdiff_t moved = 0;      // bytes by which addresses changed since phase 1
   int64_t place = -1;       // in a list
+  uint64_t allocation = 0;  // that phase 2 found the memory in
 };
 
 DeviceSpan inputSpan(const char* name, const aclTensor* tensor);

@@ -43,7 +43,7 @@ class DeviceMemory {
   bool containsBacking(const void* p) const;
   aclError allocate(size_t bytes, void** devicePtr);
   aclError release(void* devicePtr);
-  bool inLiveAllocation(const void* p, size_t bytes);
+  uint64_t allocationOf(const void* p, size_t bytes);  // 0: not inside a live one
   void info(size_t* free, size_t* total);
 
   uintptr_t base() const { return base_; }
@@ -55,6 +55,7 @@ class DeviceMemory {
   struct Block {
     size_t bytes;  // counted against the limit
     size_t room;   // taken from the range
+    uint64_t number;
   };
 
   DeviceMemory(uintptr_t base, size_t span, size_t limit, ipc::File file);
@@ -70,6 +71,7 @@ class DeviceMemory {
   std::shared_mutex mutex_;
   size_t used_ = 0;
   size_t committed_ = 0;
+  uint64_t allocations_ = 0;
   std::map<size_t, Block> live_;
   std::map<size_t, size_t> free_;  // offset -> bytes
   std::set<std::pair<size_t, size_t>> freeBySize_;

@@ -225,7 +225,7 @@ aclError DeviceMemory::allocate(size_t bytes, void** devicePtr) {
   if (hole + holeBytes > begin + room) {
     addFree(begin + room, hole + holeBytes - begin - room);
   }
-  live_.emplace(begin, Block{bytes, room});
+  live_.emplace(begin, Block{bytes, room, ++allocations_});
   used_ += bytes;
   dirty_.remove(begin, begin + room);
   lock.unlock();
@@ -285,16 +285,17 @@ void DeviceMemory::giveBack() {
   dirty_.clear();
 }
 
-bool DeviceMemory::inLiveAllocation(const void* p, size_t bytes) {
+uint64_t DeviceMemory::allocationOf(const void* p, size_t bytes) {
   const size_t offset = reinterpret_cast<uintptr_t>(p) - base_;
   std::shared_lock lock(mutex_);
   auto it = live_.upper_bound(offset);
   if (it == live_.begin()) {
-    return false;
+    return 0;
   }
   --it;
   const size_t inside = offset - it->first;
-  return inside < it->second.bytes && bytes <= it->second.bytes - inside;
+  const Block& block = it->second;
+  return inside < block.bytes && bytes <= block.bytes - inside ? block.number : 0;
 }
 
 void DeviceMemory::info(size_t* free, size_t* total) {
@@ -305,12 +306,12 @@ void DeviceMemory::info(size_t* free, size_t* total) {
 
 // ---- functions ----
 
-bool isDeviceRange(const void* p, size_t bytes) {
+uint64_t allocationOf(const void* p, size_t bytes) {
   if (isMappedAddress(p)) {
-    return isMappedRange(p, bytes);
+    return isMappedRange(p, bytes) ? 1 : 0;
   }
   DeviceMemory* memory = memoryAround(p);
-  return memory != nullptr && memory->inLiveAllocation(p, bytes);
+  return memory == nullptr ? 0 : memory->allocationOf(p, bytes);
 }
 
 int deviceOf(const void* p) {

@@ -26,8 +26,10 @@ T* toHostAs(const void* devicePtr) {
   return static_cast<T*>(toHost(devicePtr));
 }
 
-// Whether the bytes lie wholly inside ONE live allocation, or one piece of registered memory.
-bool isDeviceRange(const void* p, size_t bytes);
+// The number of the ONE live allocation, or piece of registered memory, that the bytes lie inside;
+// 0 if there is none. A later allocation at the same address has another number.
+uint64_t allocationOf(const void* p, size_t bytes);
+inline bool isDeviceRange(const void* p, size_t bytes) { return allocationOf(p, bytes) != 0; }
 
 // The device whose address range p is in, allocated or not; -1 if not device memory.
 int deviceOf(const void* p);
