@@ -90,11 +90,12 @@ with_mpi() {
   echo "+ mpirun -n $RANKS bandwidth_mpi"
   # In a container one may be root, and have fewer cores than ranks.
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
+    OMPI_MCA_mpi_yield_when_idle=1 \
     PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe \
     mpirun -n "$RANKS" "$build/bandwidth_mpi" -e 64K -n 3 -w 1
 }
 
-[ $# -gt 0 ] || set -- add attention_dense attention_varlen ring_step
+[ $# -gt 0 ] || set -- add attention_dense attention_varlen ring_step collectives_threads collectives_processes bandwidth
 for name in "$@"; do
   client "$name"
 done
