@@ -12,6 +12,7 @@
 set -eu
 cd "$(dirname "$0")"
 jobs=$(nproc)
+tests=$((jobs < 4 ? jobs : 4)) # at once: each uses all processors itself
 host=$(uname -m)
 
 # use DIRECTORY [OPTION...]: configures a build there.
@@ -70,7 +71,7 @@ toolkit() {
 sanitize() {
   use "$1" -DCANN4J_SANITIZE="$2" -DCMAKE_CXX_FLAGS_RELEASE=-O1 -DCMAKE_C_FLAGS_RELEASE=-O1
   cmake --build "$build" -j "$jobs"
-  ctest --test-dir "$build" --output-on-failure -j "$jobs"
+  ctest --test-dir "$build" --output-on-failure -j "$tests"
 }
 
 command=${1:-}
@@ -92,7 +93,7 @@ cross)
 test)
   use cmake
   cmake --build "$build" -j "$jobs"
-  ctest --test-dir "$build" --output-on-failure -j "$jobs" "$@"
+  ctest --test-dir "$build" --output-on-failure -j "$tests" "$@"
   ;;
 test-aarch64)
   [ "$host" = aarch64 ] || command -v qemu-aarch64 >/dev/null || command -v qemu-aarch64-static >/dev/null || {
@@ -101,7 +102,7 @@ test-aarch64)
   }
   use_aarch64
   cmake --build "$build" -j "$jobs"
-  ctest --test-dir "$build" --output-on-failure -j "$jobs" "$@"
+  ctest --test-dir "$build" --output-on-failure -j "$tests" "$@"
   ;;
 sanitize)
   [ "${1:-asan}" != asan ] || sanitize asan address,undefined
@@ -110,7 +111,8 @@ sanitize)
 differential)
   use cmake
   quietly cmake --build "$build" --target attention_differential_test -j "$jobs"
-  CANN4J_TEST_CASES=${1:-10000} exec "$build/tests/attention_differential_test"
+  export CANN4J_TEST_CASES="${1:-10000}"
+  exec "$build/tests/attention_differential_test"
   ;;
 benchmark)
   use cmake
