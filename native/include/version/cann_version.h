@@ -2,7 +2,7 @@
 #ifndef CANN4J_VERSION_CANN_VERSION_H
 #define CANN4J_VERSION_CANN_VERSION_H
 
-// The release of CANN whose interface these headers have; functions after it are marked.
-#define CANN_VERSION_STR "8.1.RC1"
+// The release that the toolkit calls itself, with the newest interface that is here.
+#define CANN_VERSION_STR "9.0.0"
 
 #endif

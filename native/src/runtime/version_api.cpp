@@ -7,6 +7,7 @@
 #include "acl/acl.h"
 #include "api.hpp"
 #include "options.hpp"
+#include "version/cann_version.h"
 
 using namespace cann4j;
 
@@ -21,7 +22,7 @@ struct Release {
 };
 
 constexpr Release kRelease81{"8.1.RC1", {"8", "1", "RC1", "0"}, 80099901, 13};
-constexpr Release kNewestRelease{"9.0.0", {"9", "0", "0", "0"}, 90000000, ACL_MINOR_VERSION};
+constexpr Release kNewestRelease{CANN_VERSION_STR, {"9", "0", "0", "0"}, 90000000, ACL_MINOR_VERSION};
 
 const Release& release() { return options().is81 ? kRelease81 : kNewestRelease; }
 
