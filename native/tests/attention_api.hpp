@@ -2,6 +2,7 @@
 // The arguments of flash attention by name, passed to whichever version of the operators takes them.
 #pragma once
 
+#include <algorithm>
 #include <tuple>
 
 #include "aclnnop/aclnn_flash_attention_score.h"
@@ -12,11 +13,14 @@ namespace attention {
 
 using Launch = aclnnStatus (*)(void*, uint64_t, aclOpExecutor*, aclrtStream);
 
+constexpr int kScoreV4 = 9;  // takes all layouts; its gradients come from the highest version of the others
+
 struct Api {
   bool packed = false;  // VarLenScore and UnpaddingScoreGrad instead of Score and ScoreGrad
-  int version = 1;
+  int version = 1;      // or kScoreV4
   const aclTensor *query = nullptr, *queryRope = nullptr, *key = nullptr, *keyRope = nullptr, *value = nullptr;
   const aclTensor *pse = nullptr, *dropMask = nullptr, *paddingMask = nullptr, *attenMask = nullptr;
+  const aclTensor *dScaleQ = nullptr, *dScaleK = nullptr, *dScaleV = nullptr, *sink = nullptr, *dSink = nullptr;
   const aclTensor *softmaxMax = nullptr, *softmaxSum = nullptr, *softmaxOut = nullptr, *attention = nullptr;
   const aclTensor *dy = nullptr, *dq = nullptr, *dqRope = nullptr, *dk = nullptr, *dkRope = nullptr, *dv = nullptr;
   const aclTensor* dpse = nullptr;
@@ -24,7 +28,7 @@ struct Api {
   double scale = 1, keepProb = 1;
   int64_t pre = 65536, next = 65536, headNum = 1;
   const char* inputLayout = "BSND";
-  int64_t innerPrecise = 0, sparseMode = 0, pseType = 1;
+  int64_t innerPrecise = 0, sparseMode = 0, pseType = 1, outDtype = 0, seed = 0, offset = 0;
   const char* softmaxLayout = "";
 
   aclnnStatus prepareForward(uint64_t* size, aclOpExecutor** executor) const {
@@ -32,12 +36,20 @@ struct Api {
     const std::tuple twoParts(query, queryRope, key, keyRope, value, pse, dropMask, paddingMask, attenMask);
     const std::tuple outputs(softmaxMax, softmaxSum, softmaxOut, attention, size, executor);
     const auto call = [](auto function, auto... parts) { return std::apply(function, std::tuple_cat(parts...)); };
+    if (version == kScoreV4) {
+      return call(aclnnFlashAttentionScoreV4GetWorkspaceSize, inputs,
+                  std::tuple(queryRope, keyRope, dScaleQ, dScaleK, dScaleV, sink), arrays(), ends(), starts(),
+                  numbers(), std::tuple(outDtype, pseType), order(), std::tuple(seed, offset), outputs);
+    }
     if (!packed) {
       switch (version) {
         case 1: return call(aclnnFlashAttentionScoreGetWorkspaceSize, inputs, arrays(), numbers(), outputs);
         case 2:
           return call(aclnnFlashAttentionScoreV2GetWorkspaceSize, inputs, arrays(), starts(), numbers(), type(),
                       outputs);
+        case 3:
+          return call(aclnnFlashAttentionScoreV3GetWorkspaceSize, inputs, std::tuple(sink), arrays(), starts(),
+                      numbers(), type(), outputs);
       }
       throw check::Failure("no such version");
     }
@@ -53,6 +65,9 @@ struct Api {
       case 4:
         return call(aclnnFlashAttentionVarLenScoreV4GetWorkspaceSize, inputs, arrays(), ends(), numbers(), order(),
                     outputs);
+      case 5:
+        return call(aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize, twoParts, std::tuple(sink), arrays(), ends(),
+                    starts(), numbers(), type(), order(), outputs);
     }
     throw check::Failure("no such version");
   }
@@ -72,6 +87,10 @@ struct Api {
         case 2:
           return call(aclnnFlashAttentionScoreGradV2GetWorkspaceSize, inputs, rest, arrays(), starts(), numbers(),
                       type(), outputs, end);
+        case 3:
+        case kScoreV4:
+          return call(aclnnFlashAttentionScoreGradV3GetWorkspaceSize, inputs, rest, std::tuple(sink), arrays(),
+                      starts(), numbers(), type(), outputs, std::tuple(dSink), end);
       }
       throw check::Failure("no such version");
     }
@@ -88,23 +107,31 @@ struct Api {
       case 4:
         return call(aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize, inputs, rest, arrays(), ends(), numbers(),
                     outputs, order(), end);
+      case 5:
+      case kScoreV4:
+        return call(aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize, twoParts, rest, std::tuple(sink), arrays(),
+                    ends(), starts(), numbers(), type(), order(), outputsOfParts, std::tuple(dSink), end);
     }
     throw check::Failure("no such version");
   }
 
   Launch forward() const {
-    static constexpr Launch kDense[] = {aclnnFlashAttentionScore, aclnnFlashAttentionScoreV2};
+    static constexpr Launch kDense[] = {aclnnFlashAttentionScore, aclnnFlashAttentionScoreV2,
+                                        aclnnFlashAttentionScoreV3};
     static constexpr Launch kPacked[] = {aclnnFlashAttentionVarLenScore, aclnnFlashAttentionVarLenScoreV2,
-                                         aclnnFlashAttentionVarLenScoreV3, aclnnFlashAttentionVarLenScoreV4};
-    return (packed ? kPacked : kDense)[version - 1];
+                                         aclnnFlashAttentionVarLenScoreV3, aclnnFlashAttentionVarLenScoreV4,
+                                         aclnnFlashAttentionVarLenScoreV5};
+    return version == kScoreV4 ? aclnnFlashAttentionScoreV4 : (packed ? kPacked : kDense)[version - 1];
   }
 
   Launch backward() const {
-    static constexpr Launch kDense[] = {aclnnFlashAttentionScoreGrad, aclnnFlashAttentionScoreGradV2};
+    static constexpr Launch kDense[] = {aclnnFlashAttentionScoreGrad, aclnnFlashAttentionScoreGradV2,
+                                        aclnnFlashAttentionScoreGradV3};
     static constexpr Launch kPacked[] = {
         aclnnFlashAttentionUnpaddingScoreGrad, aclnnFlashAttentionUnpaddingScoreGradV2,
-        aclnnFlashAttentionUnpaddingScoreGradV3, aclnnFlashAttentionUnpaddingScoreGradV4};
-    return (packed ? kPacked : kDense)[version - 1];
+        aclnnFlashAttentionUnpaddingScoreGradV3, aclnnFlashAttentionUnpaddingScoreGradV4,
+        aclnnFlashAttentionUnpaddingScoreGradV5};
+    return packed ? kPacked[std::min(version, 5) - 1] : kDense[std::min(version, 3) - 1];
   }
 
  private:

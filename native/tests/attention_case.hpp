@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "attention_api.hpp"
 #include "attention_reference.hpp"
 #include "random_views.hpp"
 
@@ -48,6 +49,7 @@ struct Case {
   std::vector<double> bias;
   bool fullyMaskedRow = false;
 
+  bool isForwardOnly() const { return version == kScoreV4 && !packed() && a.ropeDim > 0; }
   bool packed() const { return layout == Layout::TND; }
   int64_t batches() const { return packed() ? 1 : sequences(); }
   int64_t sequences() const { return static_cast<int64_t>(a.lengths.size()); }
@@ -189,12 +191,17 @@ struct Case {
     a.kept = [this](const Pair& p) { return kept(p); };
     a.invalidLine = [invalid = invalidLine()](int64_t) { return invalid; };
     a.compute();
-    fullyMaskedRow = std::count(a.max.begin(), a.max.end(), -FLT_MAX) > 0;
+    // Such a row has nothing but its sink, if that.
+    for (size_t row = 0; row < a.max.size(); ++row) {
+      const bool onlySink = a.sum[row] == 1 && std::count(a.sink.begin(), a.sink.end(), a.max[row]) > 0;
+      fullyMaskedRow |= a.max[row] == -FLT_MAX || onlySink;
+    }
   }
 
   std::string describe() const {
     std::ostringstream s;
-    s << kLayoutNames[static_cast<int>(layout)] << " V" << version << " "
+    s << kLayoutNames[static_cast<int>(layout)] << " "
+      << (version == kScoreV4 ? "ScoreV4" : "V" + std::to_string(version)) << " "
       << (a.type == Type::Float32 ? "fp32" : a.type == Type::BFloat16 ? "bf16" : "fp16") << " N " << a.heads << "/"
       << a.kvHeads << " D " << a.dim << "/" << a.valueDim;
     if (a.ropeDim > 0) s << " rope " << a.ropeDim;
@@ -208,6 +215,7 @@ struct Case {
     if (biasForm != BiasForm::None || pseType != 1) {
       s << " pse " << pseType << " " << kBiasFormNames[static_cast<int>(biasForm)];
     }
+    if (!a.sink.empty()) s << " sink";
     if (hasStart) s << " start " << qStart << "," << kvStart;
     if (keepProb != 1) s << " keep " << keepProb;
     if (byToken) s << " by token";

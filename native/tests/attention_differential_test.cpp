@@ -37,8 +37,10 @@ class Features {
     const reference::Attention& a = c.a;
     const auto is = [this](const std::string& name, bool has) { counts_[name] += has; };
     for (int i = 0; i < 5; ++i) is(std::string("layout ") + kLayoutNames[i], static_cast<int>(c.layout) == i);
-    for (int v = 1; v <= 2; ++v) is("dense V" + std::to_string(v), !c.packed() && c.version == v);
-    for (int v = 1; v <= 4; ++v) is("packed V" + std::to_string(v), c.packed() && c.version == v);
+    for (int v = 1; v <= 3; ++v) is("dense V" + std::to_string(v), !c.packed() && c.version == v);
+    for (int v = 1; v <= 5; ++v) is("packed V" + std::to_string(v), c.packed() && c.version == v);
+    is("dense ScoreV4", !c.packed() && c.version == kScoreV4);
+    is("packed ScoreV4", c.packed() && c.version == kScoreV4);
     is("fp32", a.type == Type::Float32);
     is("bf16", a.type == Type::BFloat16);
     is("fp16", a.type == Type::Float16);
@@ -110,6 +112,11 @@ class Features {
     is("statistics by sequence", c.packed() && !c.byToken && a.heads > 1);
     is("statistics by token", c.byToken && a.heads > 1);
     is("rope", a.ropeDim > 0);
+    is("rope in dense layouts", a.ropeDim > 0 && !c.packed());
+    is("rope with bias or dropout", a.ropeDim > 0 && (c.biasForm != BiasForm::None || c.keepProb != 1));
+    is("sink, dense", !a.sink.empty() && !c.packed());
+    is("sink, packed", !a.sink.empty() && c.packed());
+    is("fully masked row with a sink", !a.sink.empty() && c.fullyMaskedRow);
     is("rope as wide as D", a.ropeDim > 0 && a.ropeDim == a.dim);
     is("strided views", !plain);
     is("contiguous tensors", plain);
@@ -144,7 +151,7 @@ void runCase(int64_t number, Features& features) {
   try {
     Run run(random, c);
     run.verify();
-    const bool again = number % 7 == 0;
+    const bool again = number % 8 == 0 && !c.isForwardOnly();
     if (again) run.verifyDeterminism();
     features.count(c, run.isPlain());
     features.count("determinism", again);

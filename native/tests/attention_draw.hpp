@@ -91,6 +91,10 @@ class Draw {
   }
 
   bool isAlibi() const { return c_.biasForm == BiasForm::Alibi || c_.biasForm == BiasForm::AlibiOneBatch; }
+  // What V3, for two parts, allows with them.
+  bool isRopeOnly() const {
+    return c_.packed() && c_.hasMask() && c_.biasForm == BiasForm::None && !isDistance() && c_.keepProb == 1;
+  }
   bool isDistance() const { return c_.pseType >= 2; }
 
   void chooseSizes() {
@@ -100,7 +104,7 @@ class Draw {
     a.heads = a.kvHeads * random_.between(1, 4);
     constexpr int64_t kUsual[] = {8, 16, 64, 80, 128};
     a.dim = likely(0.6) ? random_.between(1, 40) : oneOf(kUsual);
-    const bool rope = c_.packed() && c_.hasMask() && c_.biasForm == BiasForm::None && !isDistance() && number_ % 3 == 0;
+    const bool rope = isTurn(10) || (isRopeOnly() && number_ % 3 == 0);
     if (isTurn(17)) a.dim = 1;
     if (isTurn(37)) {
       a.dim = number_ % 2 == 0 ? random_.between(129, 512) : random_.between(513, 768);
@@ -117,7 +121,7 @@ class Draw {
       a.heads = random_.between(1, 2);
     }
     a.valueDim = likely(0.5) ? a.dim : random_.between(1, a.dim);
-    if (!rope && likely(0.35)) c_.keepProb = static_cast<float>(random_.real(0.3, 0.95));
+    if (!(rope && number_ % 3 == 0) && likely(0.35)) c_.keepProb = static_cast<float>(random_.real(0.3, 0.95));
   }
 
   int64_t length() {
@@ -228,14 +232,22 @@ class Draw {
   }
 
   void chooseVersion() {
-    if (c_.a.ropeDim > 0) {
-      c_.version = 3;
-    } else if (c_.pseType != 1 || c_.hasStart) {
-      c_.version = 2;
-    } else {
-      c_.version = c_.packed() ? oneOf({1, 2, 4}) : oneOf({1, 2});
+    const bool rope = c_.a.ropeDim > 0;
+    if (isTurn(7)) {
+      c_.a.sink.resize(c_.a.heads);
+      for (double& x : c_.a.sink) x = static_cast<float>(random_.real(-3, 3));
     }
-    c_.byToken = c_.version == 4 && likely(0.6);
+    const bool sink = !c_.a.sink.empty(), bias = c_.pseType != 1 || c_.hasStart;
+    if (isTurn(11) || (rope && !c_.packed())) {
+      c_.version = kScoreV4;
+    } else if (!c_.packed()) {
+      c_.version = sink ? 3 : bias ? oneOf({2, 3}) : oneOf({1, 2, 3});
+    } else if (rope) {
+      c_.version = sink || !isRopeOnly() ? 5 : oneOf({3, 5});
+    } else {
+      c_.version = sink ? 5 : bias ? oneOf({2, 5}) : oneOf({1, 2, 4, 5});
+    }
+    c_.byToken = c_.packed() && c_.version >= 4 && likely(0.6);
     if (c_.packed() && likely(0.2)) c_.qTail = random_.between(1, 5);
     if (c_.packed() && likely(0.2)) c_.kvTail = random_.between(1, 5);
   }

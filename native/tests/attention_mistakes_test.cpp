@@ -36,7 +36,8 @@ struct Scene {
   T oneOf(const T (&values)[N]) {
     return values[random.between(0, N - 1)];
   }
-  bool rope() const { return c.a.ropeDim > 0; }
+  bool rope() const { return c.packed() && c.version == 3; }  // the version that is for two parts only
+  bool hasPseType() const { return c.version != 1 && c.version != 4; }
   int ropeCode() const { return backward ? 161002 : 161001; }
   // The first sequence in which somebody could see something, or -1.
   int64_t pairs() const {
@@ -142,6 +143,8 @@ Expected wrongHeadNum(Scene& s) {
 
 Expected wrongLayout(Scene& s) {
   s.api.inputLayout = s.oneOf({"", "BNS", "bsnd", "TND ", "BSNDX", "NTD", s.c.packed() ? "BSND" : "TND"});
+  const bool takesAll = s.c.version == kScoreV4 && !s.backward;
+  if (takesAll && (!std::strcmp(s.api.inputLayout, "TND") || !std::strcmp(s.api.inputLayout, "BSND"))) return {};
   return {161002, std::string("inputLayout \"") + s.api.inputLayout + "\" is not"};
 }
 
@@ -206,13 +209,13 @@ Expected modeOfOtherLayouts(Scene& s) {
 }
 
 Expected wrongPseType(Scene& s) {
-  if (s.c.version != 2 && s.c.version != 3) return {};
+  if (!s.hasPseType()) return {};
   s.api.pseType = s.oneOf({int64_t{-1}, int64_t{4}, INT64_MAX, INT64_MIN});
   return s.rope() ? Expected{s.ropeCode(), "pseType"} : Expected{561002, "is not in 0..3"};
 }
 
 Expected slopesMissing(Scene& s) {
-  if (s.c.version != 2) return {};
+  if (!s.hasPseType() || s.rope()) return {};
   s.api.pseType = s.oneOf({2, 3});
   s.api.pse = nullptr;
   return {161002, "needs the slopes"};
@@ -364,7 +367,7 @@ Expected biasOfEmptySequences(Scene& s) {
 }
 
 Expected biasOfMovedSequences(Scene& s) {
-  if (s.c.biasForm == BiasForm::None || !s.c.hasMask() || s.c.mode != 8 || s.c.version != 2) return {};
+  if (s.c.biasForm == BiasForm::None || !s.c.hasMask() || s.c.mode != 8 || !s.hasPseType()) return {};
   s.api.qStart = s.array({s.c.qStart + 1});
   s.api.kvStart = s.array({s.c.kvStart});
   return {561002, "with sparseMode 8 needs"};
@@ -377,7 +380,7 @@ Expected alibiOfOtherModes(Scene& s) {
 }
 
 Expected distanceOfOtherLengths(Scene& s) {
-  if (s.c.packed() || s.c.version != 2 || s.c.batches() == 0) return {};
+  if (s.c.packed() || !s.hasPseType()) return {};
   if (s.c.a.lengths[0].q == s.c.a.lengths[0].kv) return {};
   s.api.pseType = s.oneOf({2, 3});
   s.api.pse = s.tensor(ACL_FLOAT, {s.c.a.heads});
@@ -385,7 +388,7 @@ Expected distanceOfOtherLengths(Scene& s) {
 }
 
 Expected wrongStart(Scene& s) {
-  if (s.c.biasForm == BiasForm::None || s.c.version != 2) return {};
+  if (s.c.biasForm == BiasForm::None || !s.hasPseType()) return {};
   s.api.qStart = s.array({s.oneOf({INT64_MAX, INT64_MIN, int64_t{1} << 31})});
   return {561002, "must fit in 32 bits"};
 }
@@ -409,7 +412,7 @@ Expected wrongSequenceArrays(Scene& s) {
 }
 
 Expected wrongSoftmaxLayout(Scene& s) {
-  if (s.c.version != 4) return {};
+  if (s.c.version < 4 || (s.backward && !s.c.packed())) return {};
   if (s.random.oneIn(4)) {
     s.api.softmaxLayout = nullptr;
     return {161001, "Layout is NULL"};
@@ -419,7 +422,7 @@ Expected wrongSoftmaxLayout(Scene& s) {
 }
 
 Expected wrongRope(Scene& s) {
-  if (!s.rope()) return {};
+  if (s.c.a.ropeDim == 0) return {};
   static constexpr Named kForward[] = {{"queryRope", &Api::queryRope}, {"keyRope", &Api::keyRope}};
   static constexpr Named kBackward[] = {{"queryRope", &Api::queryRope},
                                         {"keyRope", &Api::keyRope},
@@ -428,7 +431,10 @@ Expected wrongRope(Scene& s) {
   const Named n = s.backward ? s.oneOf(kBackward) : s.oneOf(kForward);
   Dims dims = dimsOf(s.api.*n.member);
   switch (s.random.between(0, 3)) {
-    case 0: s.api.*n.member = nullptr; return {161001, std::string(n.name) + " is NULL"};
+    case 0:
+      s.api.*n.member = nullptr;
+      if (s.rope()) return {161001, std::string(n.name) + " is NULL"};
+      return {s.ropeCode(), "give all rotary parts or none"};
     case 1: s.api.*n.member = s.tensor(ACL_FLOAT16, dims); return {s.ropeCode(), std::string(n.name) + " is FLOAT16"};
     case 2: dims.back() = s.c.a.dim + 8; break;
     case 3: dims.back() -= 4; break;
@@ -445,6 +451,34 @@ Expected ropeWithout(Scene& s) {
   }
   s.api.attenMask = nullptr;
   return {s.ropeCode(), "attenMask is NULL; this version needs one"};
+}
+
+Expected wrongSink(Scene& s) {
+  if (s.c.a.sink.empty()) return {};
+  if (s.backward && s.random.oneIn(3)) {
+    s.api.dSink = nullptr;
+    return {161001, "dsink is NULL"};
+  }
+  const aclTensor*& tensor = s.backward && s.random.oneIn(2) ? s.api.dSink : s.api.sink;
+  const bool isType = s.random.oneIn(2);
+  tensor = isType ? s.tensor(ACL_BF16, {s.c.a.heads}) : s.tensor(ACL_FLOAT, {s.c.a.heads + 1});
+  return {161002, isType ? "sink is BF16" : "sink has shape"};
+}
+
+Expected quantized(Scene& s) {
+  if (s.c.version != kScoreV4 || s.backward) return {};
+  if (s.random.oneIn(2)) {
+    s.api.outDtype = s.oneOf({int64_t{-1}, int64_t{ACL_INT8}, int64_t{1} << 32});
+    return {161002, "outDtype " + std::to_string(s.api.outDtype)};
+  }
+  (s.random.oneIn(2) ? s.api.dScaleQ : s.api.dScaleV) = s.tensor(ACL_FLOAT, {1});
+  return {161002, "are for quantized tensors"};
+}
+
+Expected arraysOfDense(Scene& s) {
+  if (s.c.version != kScoreV4 || s.backward || s.c.packed()) return {};
+  (s.random.oneIn(2) ? s.api.qEnds : s.api.kvEnds) = s.array({1});
+  return {161002, "sequence arrays are for TND"};
 }
 
 struct Mistake {
@@ -467,7 +501,8 @@ constexpr Mistake kMistakes[] = {
     MISTAKE(biasOfOtherShape),     MISTAKE(biasOfModeSeven),     MISTAKE(biasOfEmptySequences),
     MISTAKE(biasOfMovedSequences), MISTAKE(alibiOfOtherModes),   MISTAKE(distanceOfOtherLengths),
     MISTAKE(wrongStart),           MISTAKE(wrongSequenceArrays), MISTAKE(wrongSoftmaxLayout),
-    MISTAKE(wrongRope),            MISTAKE(ropeWithout)};
+    MISTAKE(wrongRope),            MISTAKE(ropeWithout),         MISTAKE(wrongSink),
+    MISTAKE(quantized),            MISTAKE(arraysOfDense)};
 #undef MISTAKE
 
 void expectRefusal(const Mistake& mistake, Scene& scene, const Expected& expected) {
@@ -503,6 +538,7 @@ TEST(mistakes_are_refused) {
       const Run run(random, c);
       for (const Mistake& mistake : kMistakes) {
         for (const bool backward : {false, true}) {
+          if (backward && c.isForwardOnly()) continue;
           Scene scene{random, c, backward, backward ? run.backwardApi() : run.api};
           const Expected expected = mistake.make(scene);
           if (expected.code == 0) continue;
@@ -556,10 +592,12 @@ TEST(any_numbers_are_refused_or_computed) {
     if (api.qStart) api.qStart = qStart;
     if (api.kvStart) api.kvStart = kvStart;
     for (const bool backward : {false, true}) {
+      if (backward && c.isForwardOnly()) continue;
       uint64_t size = 0;
       aclOpExecutor* executor = nullptr;
       aclGetRecentErrMsg();
-      if ((backward ? run.backwardApi().prepareBackward(&size, &executor) : api.prepareForward(&size, &executor)) != 0) {
+      const Api& call = backward ? run.backwardApi() : api;
+      if ((backward ? call.prepareBackward(&size, &executor) : call.prepareForward(&size, &executor)) != 0) {
         CHECK(aclGetRecentErrMsg() != nullptr);
         ++refused;
         continue;

@@ -113,6 +113,11 @@ class Run {
       bias->write(c.bias);
     }
     if (c.keepProb != 1) makeDropMask();
+    if (!a.sink.empty()) {
+      sink = make(ACL_FLOAT, {a.heads});
+      sink->write(a.sink);
+      dSink = make(ACL_FLOAT, {a.heads});
+    }
     fillApi();
   }
 
@@ -126,6 +131,12 @@ class Run {
     expect("softmaxMax", Type::Float32, 1, statistics(*softmaxMax), a.max, false);
     expect("softmaxSum", Type::Float32, 1, statistics(*softmaxSum), a.sum, false);
     expect("attentionOut", a.type, factor, unplace(*attention, a.heads, a.valueDim, a.qRows()), a.out, false);
+    if (!c_.isForwardOnly()) verifyBackward(factor);
+    expectNothingElseWritten();
+  }
+
+  void verifyBackward(double factor) {
+    const reference::Attention& a = c_.a;
     backward();
     expect("dq", a.type, factor, unplace(*dq, a.heads, a.dim, c_.qRows()), padded(a.dq, c_.qRows() * a.heads * a.dim),
            true);
@@ -139,7 +150,7 @@ class Run {
       expect("dkRope", a.type, factor, unplace(*dkRope, a.kvHeads, a.ropeDim, c_.kvRows()),
              padded(a.dkRope, c_.kvRows() * a.kvHeads * a.ropeDim), true);
     }
-    expectNothingElseWritten();
+    if (dSink) expect("dsink", Type::Float32, factor, dSink->read(), a.dSink, true);
   }
 
   void forward() {
@@ -176,7 +187,7 @@ class Run {
 
   using Owner = std::unique_ptr<Placed>;
   Owner query, queryRope, key, keyRope, value, dy, attention, dq, dqRope, dk, dkRope, dv;
-  Owner softmaxMax, softmaxSum, softmaxOut, dpse, mask, backwardMask, bias, dropMask;
+  Owner softmaxMax, softmaxSum, softmaxOut, dpse, mask, backwardMask, bias, dropMask, sink, dSink;
   std::unique_ptr<IntArray> prefix, qEnds, kvEnds, qStart, kvStart;
   Api api;
 
@@ -278,6 +289,8 @@ class Run {
     if (c_.hasMask() && !c_.maskIsRead()) {
       api.attenMask = compressedMask(c_.maskForm == MaskForm::CausalPrefix, c_.boolMask);
     }
+    api.sink = orNull(sink);
+    api.dSink = orNull(dSink);
     api.softmaxMax = *softmaxMax;
     api.softmaxSum = *softmaxSum;
     api.softmaxOut = *softmaxOut;
@@ -309,6 +322,7 @@ class Run {
     api.innerPrecise = c_.innerPrecise;
     api.sparseMode = c_.mode;
     api.pseType = c_.pseType;
+    api.outDtype = dataType(c_.a.type);
     api.softmaxLayout = c_.byToken ? "same_as_input" : "";
   }
 
@@ -361,13 +375,13 @@ class Run {
   void expectNothingElseWritten() const {
     for (const auto& [name, tensor] : {std::pair{"query", &query}, {"key", &key}, {"value", &value}, {"dy", &dy},
                                        {"queryRope", &queryRope}, {"keyRope", &keyRope}, {"attenMask", &mask},
-                                       {"pseShift", &bias}, {"dropMask", &dropMask}, {"softmaxOut", &softmaxOut},
-                                       {"dpse", &dpse}}) {
+                                       {"pseShift", &bias}, {"dropMask", &dropMask}, {"sink", &sink},
+                                       {"softmaxOut", &softmaxOut}, {"dpse", &dpse}}) {
       if (*tensor) (*tensor)->expectUntouched(name);
     }
     for (const auto& [name, tensor] : {std::pair{"attentionOut", &attention}, {"softmaxMax", &softmaxMax},
                                        {"softmaxSum", &softmaxSum}, {"dq", &dq}, {"dk", &dk}, {"dv", &dv},
-                                       {"dqRope", &dqRope}, {"dkRope", &dkRope}}) {
+                                       {"dqRope", &dqRope}, {"dkRope", &dkRope}, {"dsink", &dSink}}) {
       if (*tensor) (*tensor)->expectMargins(name);
     }
   }

@@ -75,7 +75,6 @@ void readViews(const Arguments& a, Layout layout, Request* r) {
   p.softmaxMax = statisticsView(*a.softmaxMax);
   p.softmaxSum = statisticsView(*a.softmaxSum);
   if (a.queryRope) {
-    p.ropeDim = r->queryRope.dim;
     p.queryRope = viewOf(layout, *a.queryRope, p.ropeDim);
     p.keyRope = viewOf(layout, *a.keyRope, p.ropeDim);
   }
@@ -93,7 +92,7 @@ void readViews(const Arguments& a, Layout layout, Request* r) {
     p.queryRopeGradient = viewOf(layout, *a.dqRope, p.ropeDim);
     p.keyRopeGradient = viewOf(layout, *a.dkRope, p.ropeDim);
   }
-  if (a.dSink) {
+  if (a.sink) {
     r->usesSinkGradient = true;
     p.sinkGradient = reinterpret_cast<float*>(a.dSink->originAddress());
     p.sinkGradientStride = a.dSink->strides[0];
@@ -117,8 +116,8 @@ aclnnStatus readArguments(const Arguments& a, Request* r) {
   RETURN_IF_FAILED(readBias(a, r));
   RETURN_IF_FAILED(readDropout(a, r));
   readViews(a, layout, r);
-  r->nothingToDo = a.backward ? a.dq->elements() == 0 && a.dk->elements() == 0 && a.dv->elements() == 0
-                              : a.attention->elements() == 0;
+  const bool noGradients = a.backward && a.dq->elements() == 0 && a.dk->elements() == 0 && a.dv->elements() == 0;
+  r->nothingToDo = a.backward ? noGradients && !r->usesSinkGradient : a.attention->elements() == 0;
   return ACLNN_SUCCESS;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "aclnn/aclnn_base.h"
@@ -55,6 +56,7 @@ struct Arguments {
   const char* inputLayout = nullptr;
   int64_t innerPrecise = 0;
   int64_t sparseMode = 0;
+  std::optional<int64_t> outDtype = std::nullopt;
   int64_t pseType = 1;
   const char* softmaxLayout = "";
   const aclTensor* dq = nullptr;
@@ -89,8 +91,6 @@ struct Request {
   Extent query{};
   Extent key{};
   Extent value{};
-  Extent queryRope{};
-  Extent keyRope{};
   bool nothingToDo = false;
   std::vector<DeviceSpan> spans;
   bool backward = false;

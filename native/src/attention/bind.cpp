@@ -5,7 +5,7 @@ namespace cann4j::attention {
 
 namespace {
 
-int64_t querySumWidth(const Request& r) { return r.query.heads * (r.query.dim + r.queryRope.dim); }
+int64_t querySumWidth(const Request& r) { return r.query.heads * (r.problem.headDim + r.problem.ropeDim); }
 
 uint64_t querySumBytes(const Request& r) {
   if (!r.needsQuerySum) return 0;
@@ -64,7 +64,7 @@ Problem bind(const Request& r, const Binding& memory) {
   p.convertQuerySum = r.needsQuerySum;
   if (r.needsQuerySum) {
     const int64_t row = querySumWidth(r);
-    p.querySum = {workspace, r.query.rows * row, row, r.query.dim + r.queryRope.dim, 1};
+    p.querySum = {workspace, r.query.rows * row, row, p.headDim + p.ropeDim, 1};
   }
   if (r.dropMask.bytes > 0) {
     uint8_t* target = workspace + querySumBytes(r);

@@ -60,6 +60,34 @@ aclnnStatus aclnnFlashAttentionScoreGradV2(void* workspace, uint64_t workspaceSi
   return cann4j::launch("aclnnFlashAttentionScoreGradV2", workspace, workspaceSize, executor, stream);
 }
 
+aclnnStatus aclnnFlashAttentionScoreGradV3GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
+    const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
+    const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional, const aclTensor* sinkInOptional,
+    const aclIntArray* prefixOptional, const aclIntArray* qStartIdxOptional, const aclIntArray* kvStartIdxOptional,
+    double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout,
+    int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor* dqOut, const aclTensor* dkOut,
+    const aclTensor* dvOut, const aclTensor* dpseOut, const aclTensor* dsinkOut, uint64_t* workspaceSize,
+    aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionScoreGradV3", .backward = true, .hasSink = true, .query = query, .key = keyIn,
+       .value = value, .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional,
+       .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional, .sink = sinkInOptional,
+       .softmaxMax = softmaxMaxOptional, .softmaxSum = softmaxSumOptional, .softmaxOut = softmaxInOptional,
+       .attention = attentionInOptional, .prefix = prefixOptional, .qStartIdx = qStartIdxOptional,
+       .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens,
+       .nextTokens = nextTokens, .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise,
+       .sparseMode = sparseMode, .pseType = pseType, .dq = dqOut, .dk = dkOut, .dv = dvOut, .dpse = dpseOut,
+       .dSink = dsinkOut},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionScoreGradV3(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                           const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionScoreGradV3", workspace, workspaceSize, executor, stream);
+}
+
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
     const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
     const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
@@ -116,15 +144,16 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV2(void* workspace, uint64_t wo
 
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV3GetWorkspaceSize(
     const aclTensor* query, const aclTensor* queryRope, const aclTensor* keyIn, const aclTensor* keyInRope,
-    const aclTensor* value, const aclTensor* dy, const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional,
-    const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional,
-    const aclTensor* softmaxSumOptional, const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional,
-    const aclIntArray* prefixOptional, const aclIntArray* actualSeqQLenOptional,
-    const aclIntArray* actualSeqKvLenOptional, const aclIntArray* qStartIdxOptional,
-    const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens,
-    int64_t headNum, char* inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType,
-    const aclTensor* dqOut, const aclTensor* dqRopeOut, const aclTensor* dkOut, const aclTensor* dkRopeOut,
-    const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+    const aclTensor* value, const aclTensor* dy, const aclTensor* pseShiftOptional,
+    const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional,
+    const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional, const aclTensor* softmaxInOptional,
+    const aclTensor* attentionInOptional, const aclIntArray* prefixOptional,
+    const aclIntArray* actualSeqQLenOptional, const aclIntArray* actualSeqKvLenOptional,
+    const aclIntArray* qStartIdxOptional, const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb,
+    int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, int64_t pseType, const aclTensor* dqOut, const aclTensor* dqRopeOut, const aclTensor* dkOut,
+    const aclTensor* dkRopeOut, const aclTensor* dvOut, const aclTensor* dpseOut, uint64_t* workspaceSize,
+    aclOpExecutor** executor) {
   return prepare(
       {.op = "aclnnFlashAttentionUnpaddingScoreGradV3", .layouts = Layouts::Packed, .backward = true,
        .rope = Rope::Beside, .needsRope = true, .query = query, .key = keyIn, .value = value, .queryRope = queryRope,
@@ -168,6 +197,38 @@ aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize(
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV4(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
                                                     const aclrtStream stream) {
   return cann4j::launch("aclnnFlashAttentionUnpaddingScoreGradV4", workspace, workspaceSize, executor, stream);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* queryRope, const aclTensor* keyIn, const aclTensor* keyInRope,
+    const aclTensor* value, const aclTensor* dy, const aclTensor* pseShiftOptional,
+    const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional, const aclTensor* attenMaskOptional,
+    const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional, const aclTensor* softmaxInOptional,
+    const aclTensor* attentionInOptional, const aclTensor* sinkInOptional, const aclIntArray* prefixOptional,
+    const aclIntArray* actualSeqQLenOptional, const aclIntArray* actualSeqKvLenOptional,
+    const aclIntArray* qStartIdxOptional, const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb,
+    int64_t preTokens, int64_t nextTokens, int64_t headNum, char* inputLayout, int64_t innerPrecise,
+    int64_t sparseMode, int64_t pseType, char* softmaxInLayout, const aclTensor* dqOut, const aclTensor* dqRopeOut,
+    const aclTensor* dkOut, const aclTensor* dkRopeOut, const aclTensor* dvOut, const aclTensor* dpseOut,
+    const aclTensor* dsinkOut, uint64_t* workspaceSize, aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionUnpaddingScoreGradV5", .layouts = Layouts::Packed, .backward = true,
+       .rope = Rope::Beside, .hasSink = true, .query = query, .key = keyIn, .value = value, .queryRope = queryRope,
+       .keyRope = keyInRope, .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional,
+       .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional, .sink = sinkInOptional,
+       .softmaxMax = softmaxMaxOptional, .softmaxSum = softmaxSumOptional, .softmaxOut = softmaxInOptional,
+       .attention = attentionInOptional, .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional,
+       .actualSeqKvLen = actualSeqKvLenOptional, .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional,
+       .scaleValue = scaleValue, .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens,
+       .headNum = headNum, .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode,
+       .pseType = pseType, .softmaxLayout = softmaxInLayout, .dq = dqOut, .dqRope = dqRopeOut, .dk = dkOut,
+       .dkRope = dkRopeOut, .dv = dvOut, .dpse = dpseOut, .dSink = dsinkOut},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                                    const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionUnpaddingScoreGradV5", workspace, workspaceSize, executor, stream);
 }
 
 }  // extern "C"

@@ -126,7 +126,8 @@ aclnnStatus checkShapes(const Arguments& a, Layout layout, Request* r) {
        {Expected{"softmaxMax", a.softmaxMax, statistics}, Expected{"softmaxSum", a.softmaxSum, statistics},
         Expected{attentionName(a.backward), a.attention, attention}, Expected{"dy", a.dy, attention},
         Expected{"dq", a.dq, a.query->viewDims}, Expected{"dk", a.dk, a.key->viewDims},
-        Expected{"dv", a.dv, a.value->viewDims}, Expected{"sink", a.sink, sink}, Expected{"dsink", a.dSink, sink}}) {
+        Expected{"dv", a.dv, a.value->viewDims}, Expected{"sink", a.sink, sink},
+        Expected{"dsink", a.sink ? a.dSink : nullptr, sink}}) {
     RETURN_IF_FAILED(checkExpected(a, e, ACLNN_ERR_PARAM_INVALID));
   }
   return ACLNN_SUCCESS;
@@ -165,10 +166,9 @@ aclnnStatus checkRope(const Arguments& a, Layout layout, Request* r) {
                 ", that of query",
                 a.op, text(shapeText(dims)), q.dim);
   }
-  r->queryRope = {q.batches, q.rows, q.heads, dim};
-  r->keyRope = {r->key.batches, r->key.rows, r->key.heads, dim};
-  const std::vector<int64_t> queryDims = shapeOf(layout, r->queryRope);
-  const std::vector<int64_t> keyDims = shapeOf(layout, r->keyRope);
+  r->problem.ropeDim = dim;
+  const std::vector<int64_t> queryDims = shapeOf(layout, {q.batches, q.rows, q.heads, dim});
+  const std::vector<int64_t> keyDims = shapeOf(layout, {r->key.batches, r->key.rows, r->key.heads, dim});
   for (const Expected& e : {Expected{"queryRope", a.queryRope, queryDims}, Expected{"keyRope", a.keyRope, keyDims},
                             Expected{"dqRope", a.dqRope, queryDims}, Expected{"dkRope", a.dkRope, keyDims}}) {
     RETURN_IF_FAILED(checkExpected(a, e, code));

@@ -68,7 +68,7 @@ std::vector<Parameter> parametersOf(const Arguments& a) {
   if (beside) out("dkRope", a.dkRope, Kind::Any, ropeNeed);
   out("dv", a.dv, Kind::Element);
   out("dpse", a.dpse, Kind::Any, Need::Untouched);
-  if (a.hasSink) out("dsink", a.dSink, Kind::Float, Need::Optional);
+  if (a.hasSink) out("dsink", a.dSink, a.sink ? Kind::Float : Kind::Any, a.sink ? Need::Required : Need::Untouched);
   return all;
 }
 
@@ -120,6 +120,11 @@ aclnnStatus checkTensors(const Arguments& a, Request* r) {
     return fail(ACLNN_ERR_PARAM_INVALID,
                 "%s: dScaleQ, dScaleK and dScaleV are for quantized tensors, and query is %s; pass NULL", a.op,
                 dataTypeName(a.query->dataType));
+  }
+  if (a.outDtype && *a.outDtype != a.query->dataType) {
+    return fail(ACLNN_ERR_PARAM_INVALID,
+                "%s: outDtype %" PRId64 " is another type than that of query; pass %d for %s", a.op, *a.outDtype,
+                static_cast<int>(a.query->dataType), dataTypeName(a.query->dataType));
   }
   return ACLNN_SUCCESS;
 }
