@@ -436,8 +436,8 @@ Expected wrongRope(Scene& s) {
       if (s.rope()) return {161001, std::string(n.name) + " is NULL"};
       return {s.ropeCode(), "give all rotary parts or none"};
     case 1: s.api.*n.member = s.tensor(ACL_FLOAT16, dims); return {s.ropeCode(), std::string(n.name) + " is FLOAT16"};
-    case 2: dims.back() = s.c.a.dim + 8; break;
-    case 3: dims.back() -= 4; break;
+    case 2: dims.back() *= s.c.a.dim / s.c.a.ropeDim + 1; break;  // above D
+    case 3: dims.back() = dims.back() / s.c.a.ropeDim * (s.c.a.ropeDim - 4); break;
   }
   s.api.*n.member = s.tensor(ACL_BF16, dims);
   return {s.ropeCode(), "Rope has shape"};
