@@ -91,7 +91,6 @@ TEST(sends_and_receives_between_all_pairs) {
         }
       }
     }
-    CHECK_OK(HcclBarrier(r.comm, r.stream));
   });
 }
 
@@ -216,8 +215,6 @@ TEST(sub_communicators_across_processes) {
       CHECK_EQ(sumOf(late, r.stream, bit), 56);
       CHECK_OK(HcclCommDestroy(late));
     }
-    CHECK_OK(HcclBarrier(r.comm, r.stream));
-    r.synchronize();
     for (HcclComm comm : {pair, across, reversed}) {
       CHECK_OK(HcclCommDestroy(comm));
     }
@@ -308,5 +305,75 @@ TEST(many_operations_in_flight_keep_their_order) {
       CHECK_EQ(static_cast<uint64_t>(sum), expected);
       expected *= 3;
     }
+  });
+}
+
+TEST(a_chain_goes_on_when_its_first_processes_have_ended) {
+  processes::run(THIS_TEST, {{0}, {1}, {2}, {3, 4}, {5}}, [](const Rank& r) {
+    constexpr int kMessages = 20;
+    DeviceMemory data(elements(0, 0, 1000));
+    for (int i = 0; i < kMessages; ++i) {
+      if (r.rank > 0) {
+        CHECK_OK(HcclRecv(data.get(), 1000, kInt32, r.rank - 1, r.comm, r.stream));
+      }
+      if (r.rank + 1 < r.size) {
+        CHECK_OK(HcclSend(data.get(), 1000, kInt32, r.rank + 1, r.comm, r.stream));
+      }
+    }
+    r.synchronize();
+    CHECK(data.download<int32_t>() == elements(0, 0, 1000));
+    HcclResult error = HCCL_E_INTERNAL;
+    CHECK_OK(HcclGetCommAsyncError(r.comm, &error));
+    CHECK_EQ(error, HCCL_SUCCESS);
+  });
+}
+
+TEST(what_waits_moves_when_the_process_ends_where_it_waited) {
+  processes::start(THIS_TEST, {{0}, {1}, {2}, {3}}, {}, [](const Process& process) {
+    const HcclRootInfo rootInfo = process.rootInfo();
+    process.onThreads([&](uint32_t rank) {
+      ranks::onCommunicator(4, rootInfo, rank, [&](const Rank& r) {
+        CHECK_OK(HcclBarrier(r.comm, r.stream));
+        r.synchronize();
+        if (rank == 0) {
+          process.meet();
+          return;
+        }
+        // A batch of which one half is carried out before the move, the other after it, twice.
+        DeviceMemory out(outgoing(r, 100));
+        DeviceMemory in(std::vector<int32_t>(400, -1));
+        const auto exchange = [&](std::vector<uint32_t> peers, aclrtStream stream) {
+          std::vector<HcclSendRecvItem> items;
+          for (uint32_t peer : peers) {
+            items.push_back({HCCL_SEND, out.at(peer * 400), 100, kInt32, peer});
+            items.push_back({HCCL_RECV, in.at(peer * 400), 100, kInt32, peer});
+          }
+          CHECK_OK(HcclBatchSendRecv(items.data(), static_cast<uint32_t>(items.size()), r.comm,
+                                     stream));
+        };
+        OwnStream other;
+        if (rank == 1) {
+          exchange({2, 3}, r.stream);
+        } else if (rank == 2) {
+          exchange({1}, other);
+          CHECK_OK(aclrtSynchronizeStream(other));
+        }
+        process.meet();
+        std::this_thread::sleep_for(std::chrono::milliseconds(rank == 3 ? 100 : 0));
+        if (rank == 2) {
+          exchange({3}, r.stream);
+        } else if (rank == 3) {
+          exchange({1, 2}, r.stream);
+        }
+        r.synchronize();
+        std::vector<int32_t> expected = incoming(r, 100);
+        std::fill(expected.begin(), expected.begin() + 100, -1);
+        std::fill(expected.begin() + rank * 100, expected.begin() + rank * 100 + 100, -1);
+        CHECK(in.download<int32_t>() == expected);
+        HcclComm sub = split(r.comm, {3, 2, 1}, 4, 3 - rank);
+        CHECK_EQ(sumOf(sub, r.stream, 1 << rank), 14);
+        CHECK_OK(HcclCommDestroy(sub));
+      });
+    });
   });
 }

@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hccl/formation.hpp"
 
+#include <unistd.h>
+
 #include <condition_variable>
 #include <utility>
 
+#include "hccl/remote_member.hpp"
 #include "runtime/error.hpp"
+#include "runtime/options.hpp"
 
 namespace cann4j::hccl {
 
 std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
-                                      Settings settings, RemotePeers peers) {
-  auto group = std::make_shared<LocalGroup>(std::move(name), std::move(devices),
-                                            std::move(settings), std::move(peers));
+                                      Settings settings) {
+  std::vector<int> processes(devices.size(), getpid());
+  return makeGroup(std::move(name), std::move(devices), std::move(processes), std::move(settings),
+                   {});
+}
+
+std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
+                                      std::vector<int> processes, Settings settings,
+                                      RemoteMembers remotes) {
+  auto group =
+      std::make_shared<LocalGroup>(std::move(name), std::move(devices), std::move(processes),
+                                   std::move(settings), std::move(remotes));
   Watchdog::instance().watch(group);
   return group;
 }
@@ -24,7 +37,9 @@ HcclResult LocalFormation::join(const char* function, const Candidate& candidate
     std::optional<Outcome> outcome;
   };
   auto answer = std::make_shared<Answer>();
-  enter(candidate, [answer](const Outcome& outcome) {
+  Candidate local = candidate;
+  local.physicalDevice = options().physicalDevices[static_cast<size_t>(candidate.device)];
+  enter(local, [answer](const Outcome& outcome) {
     std::lock_guard lock(answer->mutex);
     answer->outcome = outcome;
     answer->came.notify_one();
@@ -120,9 +135,9 @@ std::string LocalFormation::contradiction(const Candidate& candidate) const {
     }
     const Candidate& other = present->candidate;
     const std::string pair = "rank " + std::to_string(other.rank) + " (device " +
-                             std::to_string(other.device) + ") and rank " +
+                             std::to_string(other.physicalDevice) + ") and rank " +
                              std::to_string(candidate.rank) + " (device " +
-                             std::to_string(candidate.device) + ") ";
+                             std::to_string(candidate.physicalDevice) + ") ";
     if (other.size != candidate.size) {
       return pair + "disagree on the number of ranks: " + std::to_string(other.size) + " and " +
              std::to_string(candidate.size);
@@ -130,7 +145,7 @@ std::string LocalFormation::contradiction(const Candidate& candidate) const {
     if (other.rank == candidate.rank) {
       return pair + "are the same rank; every rank may come once";
     }
-    if (other.device == candidate.device) {
+    if (other.physicalDevice == candidate.physicalDevice) {
       return pair + "are on the same device; every rank needs a device of its own";
     }
     if (!other.settings.agrees(candidate.settings)) {
@@ -155,14 +170,18 @@ std::string LocalFormation::missingRanks() const {
 
 void LocalFormation::complete() {
   std::vector<int> devices;
-  RemotePeers peers;
+  std::vector<int> processes;
+  RemoteMembers remotes;
   for (std::optional<Present>& present : ranks_) {
     devices.push_back(present->candidate.device);
-    peers.push_back(std::move(present->candidate.peer));
+    std::shared_ptr<RemoteMember>& remote = present->candidate.remote;
+    processes.push_back(remote == nullptr ? getpid() : remote->peer());
+    remotes.push_back(std::move(remote));
   }
   const Settings& settings = ranks_.front()->candidate.settings;
   outcome_.group = makeGroup(settings.name.empty() ? defaultName_ : settings.name,
-                             std::move(devices), settings, std::move(peers));
+                             std::move(devices), std::move(processes), settings,
+                             std::move(remotes));
 }
 
 }  // namespace cann4j::hccl

@@ -19,7 +19,8 @@ struct Candidate {
   uint32_t rank;
   int device;
   Settings settings;
-  std::shared_ptr<RemotePeer> peer;  // of another process than the formation
+  std::shared_ptr<RemoteMember> remote;  // of another process than the formation
+  int physicalDevice = -1;               // filled in on the way to the formation
 };
 
 // Where the ranks of a communicator meet that is being created, each blocking its thread until all
@@ -82,7 +83,10 @@ class LocalFormation : public Formation {
 
 // Makes the group of a communicator whose ranks are all known.
 std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
-                                      Settings settings, RemotePeers peers = {});
+                                      Settings settings);
+std::shared_ptr<LocalGroup> makeGroup(std::string name, std::vector<int> devices,
+                                      std::vector<int> processes, Settings settings,
+                                      RemoteMembers remotes);
 
 // Unique on this host.
 std::string newWorldName();

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "hccl/hand_over.hpp"
 #include "hccl/messages.hpp"
 #include "hccl/remote_group.hpp"
 #include "runtime/error.hpp"
@@ -14,25 +15,39 @@
 namespace cann4j::hccl {
 namespace {
 
+HcclResult tell(const char* function, const Candidate& candidate, const Line::Answer& answer) {
+  return answer.result == HCCL_SUCCESS
+             ? HCCL_SUCCESS
+             : fail(answer.result, "%s: rank %u of %u on device %d: %s", function, candidate.rank,
+                    candidate.size, candidate.device, answer.words.c_str());
+}
+
 // The members of a sub-communicator meet where those of its parent do.
 class SubFormation : public Formation {
  public:
-  SubFormation(std::shared_ptr<Line> parent, uint64_t subCommId, std::vector<uint32_t> ranks)
+  SubFormation(std::shared_ptr<RemoteGroup> parent, uint64_t subCommId,
+               std::vector<uint32_t> ranks)
       : parent_(std::move(parent)), subCommId_(subCommId), ranks_(std::move(ranks)) {}
 
   HcclResult join(const char* function, const Candidate& candidate,
                   std::shared_ptr<Group>* group) override {
     return guarded(HCCL_E_SYSCALL, function, [&] {
-      auto [own, other] = ipc::socketPair();
-      auto line = std::make_shared<Line>(std::move(own), parent_->coordinator());
-      return line->join(
-          function, candidate,
-          {*parent_, write(JoinSub{subCommId_, ranks_, candidate}), std::move(other)}, group);
+      for (;;) {
+        const std::shared_ptr<Line> parent = parent_->line();
+        auto [own, other] = ipc::socketPair();
+        auto line = std::make_shared<Line>(std::move(own), parent->coordinator());
+        const Line::Answer answer = line->join(
+            candidate, {*parent, write(JoinSub{subCommId_, ranks_, candidate}), std::move(other)},
+            group);
+        if (!answer.isEnd || !parent_->hasMovedFrom(*parent)) {
+          return tell(function, candidate, answer);
+        }
+      }
     });
   }
 
  private:
-  const std::shared_ptr<Line> parent_;
+  const std::shared_ptr<RemoteGroup> parent_;
   const uint64_t subCommId_;
   const std::vector<uint32_t> ranks_;
 };
@@ -77,13 +92,20 @@ std::shared_ptr<Formation> remoteFormation(std::string name, std::string key, pi
   return std::make_shared<RemoteFormation>(std::move(name), std::move(key), origin);
 }
 
-std::shared_ptr<Formation> remoteSubFormation(std::shared_ptr<Line> parent, uint64_t subCommId,
-                                              std::vector<uint32_t> ranks) {
+std::shared_ptr<Formation> remoteSubFormation(std::shared_ptr<RemoteGroup> parent,
+                                              uint64_t subCommId, std::vector<uint32_t> ranks) {
   return std::make_shared<SubFormation>(std::move(parent), subCommId, std::move(ranks));
 }
 
-HcclResult Line::join(const char* function, const Candidate& candidate, Request request,
-                      std::shared_ptr<Group>* group) {
+Line::Line(ipc::File socket, pid_t coordinator, std::shared_ptr<RemoteGroup> group)
+    : Connection(std::move(socket)),
+      coordinator_(coordinator),
+      answer_(Answer{HCCL_SUCCESS, {}}),
+      group_(std::move(group)),
+      isTaken_(true) {}
+
+Line::Answer Line::join(const Candidate& candidate, Request request,
+                        std::shared_ptr<Group>* group) {
   candidate_ = candidate;
   start();
   request.on.send(std::move(request.message), std::move(request.file));
@@ -101,10 +123,8 @@ HcclResult Line::join(const char* function, const Candidate& candidate, Request 
   lock.unlock();
   if (answer.result != HCCL_SUCCESS) {
     close();
-    return fail(answer.result, "%s: rank %u of %u on device %d: %s", function, candidate.rank,
-                candidate.size, candidate.device, answer.words.c_str());
   }
-  return HCCL_SUCCESS;
+  return answer;
 }
 
 std::shared_ptr<RemoteGroup> Line::group() {
@@ -120,46 +140,48 @@ void Line::answer(Answer answer) {
   }
 }
 
-void Line::received(ipc::Reader& message, ipc::File) {
-  switch (message.get<Kind>()) {
-    case Kind::kWelcome: {
-      auto joined = std::make_shared<RemoteGroup>(
-          readWelcome(message), candidate_, std::static_pointer_cast<Line>(shared_from_this()));
-      Watchdog::instance().watch(joined);
-      {
-        std::lock_guard lock(state_);
-        group_ = joined;
-        if (!earlyFailure_.empty()) {
-          joined->end(earlyFailure_);
-        }
-      }
-      answer({HCCL_SUCCESS, {}});
+void Line::received(ipc::Reader& message, ipc::File file) {
+  const auto kind = message.get<Kind>();
+  const std::shared_ptr<RemoteGroup> joined = group();
+  if (kind == Kind::kWelcome) {
+    welcome(message);
+  } else if (kind == Kind::kRefuse) {
+    const auto failure = message.get<HcclResult>();
+    answer({failure, message.getText()});
+  } else if (kind == Kind::kHost) {
+    hosted_ = takeOver(readHosting(message));
+  } else if (kind == Kind::kHostMember) {
+    takeOverMember(hosted_, message.get<uint32_t>(), std::move(file));
+  } else if (kind == Kind::kHostEnd) {
+    hosted_.reset();
+    send(write(Kind::kHosting));
+  } else if (kind == Kind::kMove) {
+    move(message.get<pid_t>(), std::move(file));
+  } else if (joined != nullptr) {
+    serve(*joined, static_cast<uint8_t>(kind), message);
+  } else if (kind == Kind::kFail) {
+    earlyFailure_ = message.getText();
+  }
+}
+
+void Line::serve(RemoteGroup& joined, uint8_t kind, ipc::Reader& message) {
+  switch (static_cast<Kind>(kind)) {
+    case Kind::kLinked: {
+      const auto number = message.get<uint64_t>();
+      const auto result = message.get<HcclResult>();
+      joined.linked(number, result, message.getText());
       break;
     }
-    case Kind::kRefuse: {
-      const auto failure = message.get<HcclResult>();
-      answer({failure, message.getText()});
-      break;
-    }
-    case Kind::kLinked:
-      if (const std::shared_ptr<RemoteGroup> joined = group()) {
-        const auto number = message.get<uint64_t>();
-        const auto result = message.get<HcclResult>();
-        joined->linked(number, result, message.getText());
-      }
-      break;
     case Kind::kDone:
-      if (const std::shared_ptr<RemoteGroup> joined = group()) {
-        joined->done(message.get<uint64_t>());
-      }
+      joined.done(message.get<uint64_t>());
       break;
-    case Kind::kFail: {
-      std::string words = message.getText();
-      if (const std::shared_ptr<RemoteGroup> joined = group()) {
-        joined->end(std::move(words));
-      } else {
-        earlyFailure_ = std::move(words);
-      }
+    case Kind::kFail:
+      joined.end(message.getText());
+      break;
+    case Kind::kReturn: {
+      const auto number = message.get<uint64_t>();
+      const auto call = message.get<Call>();
+      joined.returned(number, call, message.get<uint64_t>());
       break;
     }
     default:
@@ -167,9 +189,36 @@ void Line::received(ipc::Reader& message, ipc::File) {
   }
 }
 
+void Line::welcome(ipc::Reader& message) {
+  auto joined = std::make_shared<RemoteGroup>(readWelcome(message), candidate_,
+                                              std::static_pointer_cast<Line>(shared_from_this()));
+  Watchdog::instance().watch(joined);
+  if (!earlyFailure_.empty()) {
+    joined->end(earlyFailure_);
+  }
+  {
+    std::lock_guard lock(state_);
+    group_ = std::move(joined);
+  }
+  answer({HCCL_SUCCESS, {}});
+}
+
+// From now on another connection speaks for the group.
+void Line::move(pid_t coordinator, ipc::File socket) {
+  std::shared_ptr<RemoteGroup> joined;
+  {
+    std::lock_guard lock(state_);
+    joined = std::move(group_);
+  }
+  if (joined != nullptr) {
+    joined->move(std::make_shared<Line>(std::move(socket), coordinator, joined));
+  }
+  close();
+}
+
 void Line::closed() {
   const std::string process = "process " + std::to_string(coordinator_);
-  answer({HCCL_E_REMOTE, process + ", where the communicator was to meet, has ended"});
+  answer({HCCL_E_REMOTE, process + ", where the communicator was to meet, has ended", true});
   std::shared_ptr<RemoteGroup> joined;
   {
     std::lock_guard lock(state_);
@@ -180,7 +229,7 @@ void Line::closed() {
     }
   }
   if (joined != nullptr) {
-    joined->lose();
+    joined->lose(*this);
   }
 }
 
@@ -199,8 +248,8 @@ HcclResult joinThere(const char* function, const std::string& name, const std::s
     }
     auto line = std::make_shared<Line>(std::move(socket));
     const Join join{protocolName(), key, candidate, device.base, device.span};
-    return line->join(function, candidate, {*line, write(join), ipc::File::copyOf(device.file)},
-                      group);
+    return tell(function, candidate,
+                line->join(candidate, {*line, write(join), ipc::File::copyOf(device.file)}, group));
   });
 }
 

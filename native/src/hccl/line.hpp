@@ -25,6 +25,8 @@ class Line : public ipc::Connection {
   // Where this process made both ends.
   Line(ipc::File socket, pid_t coordinator)
       : Connection(std::move(socket)), coordinator_(coordinator) {}
+  // Of a communicator that was elsewhere until now.
+  Line(ipc::File socket, pid_t coordinator, std::shared_ptr<RemoteGroup> group);
 
   pid_t coordinator() const { return coordinator_; }
 
@@ -34,19 +36,22 @@ class Line : public ipc::Connection {
     ipc::Writer message;
     ipc::File file;
   };
-  // Sends the request and waits for the answer.
-  HcclResult join(const char* function, const Candidate& candidate, Request request,
-                  std::shared_ptr<Group>* group);
-
- private:
   struct Answer {
     HcclResult result;
     std::string words;
+    bool isEnd = false;  // that of the connection
   };
+  // Sends the request and waits for the answer.
+  Answer join(const Candidate& candidate, Request request, std::shared_ptr<Group>* group);
+
+ private:
 
   void received(ipc::Reader& message, ipc::File file) override;
   void closed() override;
+  void serve(RemoteGroup& joined, uint8_t kind, ipc::Reader& message);
   void answer(Answer answer);
+  void welcome(ipc::Reader& message);
+  void move(pid_t coordinator, ipc::File socket);
   std::shared_ptr<RemoteGroup> group();
 
   const pid_t coordinator_;
@@ -58,6 +63,7 @@ class Line : public ipc::Connection {
   std::shared_ptr<RemoteGroup> group_;  // until the end
   bool isTaken_ = false;
   std::string earlyFailure_;            // came before the answer
+  std::shared_ptr<LocalGroup> hosted_;  // being handed over to this process
 };
 
 // A formation in the process that listens under `name` and lets in who knows the key. `origin` is
@@ -67,8 +73,8 @@ std::shared_ptr<Formation> remoteFormation(std::string name, std::string key, pi
 HcclResult joinThere(const char* function, const std::string& name, const std::string& key,
                      const Candidate& candidate, std::shared_ptr<Group>* group, bool* isThere);
 
-// A formation in the process where that of the parent was, on the other end of the parent's line.
-std::shared_ptr<Formation> remoteSubFormation(std::shared_ptr<Line> parent, uint64_t subCommId,
-                                              std::vector<uint32_t> ranks);
+// A formation where the operations of the parent meet.
+std::shared_ptr<Formation> remoteSubFormation(std::shared_ptr<RemoteGroup> parent,
+                                              uint64_t subCommId, std::vector<uint32_t> ranks);
 
 }  // namespace cann4j::hccl

@@ -8,6 +8,7 @@
 
 #include "hccl/copy.hpp"
 #include "hccl/formation.hpp"
+#include "hccl/remote_member.hpp"
 #include "ipc/event_loop.hpp"
 #include "runtime/error.hpp"
 #include "runtime/thread_pool.hpp"
@@ -19,16 +20,6 @@ namespace {
 constexpr size_t kQuick = size_t{64} << 10;
 
 std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
-
-std::vector<int> processesOf(const RemotePeers& peers, size_t size) {
-  std::vector<int> processes(size, getpid());
-  for (size_t rank = 0; rank < peers.size(); ++rank) {
-    if (peers[rank] != nullptr) {
-      processes[rank] = peers[rank]->processId();
-    }
-  }
-  return processes;
-}
 
 template <class Work>
 void unlessHeldUp(size_t bytes, Work work) {
@@ -52,14 +43,14 @@ void finishInOrder(const Waiters& waiters, const std::string* failure) {
 
 }  // namespace
 
-LocalGroup::LocalGroup(std::string name, std::vector<int> devices, Settings settings,
-                       RemotePeers peers)
+LocalGroup::LocalGroup(std::string name, std::vector<int> devices, std::vector<int> processes,
+                       Settings settings, RemoteMembers remotes)
     : Group(std::move(name), std::move(devices), std::move(settings)),
-      processes_(processesOf(peers, size())),
+      processes_(std::move(processes)),
       links_(size()),
       members_(size()) {
-  for (size_t rank = 0; rank < peers.size(); ++rank) {
-    members_[rank].remote = std::move(peers[rank]);
+  for (size_t rank = 0; rank < remotes.size(); ++rank) {
+    members_[rank].remote = std::move(remotes[rank]);
   }
 }
 
@@ -75,6 +66,9 @@ void LocalGroup::post(std::vector<Posted> posts) {
   bool waits = false;
   {
     std::lock_guard lock(mutex_);
+    if (isStopped_) {
+      return;
+    }
     for (Posted& posted : posts) {
       if (failure() != nullptr) {
         ended.push_back(std::move(posted.waiter));
@@ -107,6 +101,7 @@ void LocalGroup::post(std::vector<Posted> posts) {
       pairs.push_back(isSend(call) ? Pair{std::move(posted), std::move(peer)}
                                    : Pair{std::move(peer), std::move(posted)});
     }
+    carries_ += pairs.empty() ? 0 : 1;
   }
   if (waits) {
     Watchdog::instance().lookBy(due);
@@ -153,6 +148,9 @@ void LocalGroup::arrive(uint64_t sequence, Arrival arrival) {
   Clock::time_point due = deadline();
   {
     std::lock_guard lock(mutex_);
+    if (isStopped_) {
+      return;
+    }
     if (failure() != nullptr) {
       ended.push_back(std::move(arrival.waiter));
     } else {
@@ -176,6 +174,7 @@ void LocalGroup::arrive(uint64_t sequence, Arrival arrival) {
       } else if (meeting.missing == 0) {
         complete = std::move(meeting.arrivals);
         meetings_.erase(entry);
+        ++carries_;
       }
     }
   }
@@ -225,6 +224,55 @@ void LocalGroup::conclude(const Waiters& waiters, const std::function<std::strin
     fail(words);
   }
   finishInOrder(waiters, words.empty() ? nullptr : failure());
+  std::lock_guard lock(mutex_);
+  --carries_;
+  settled_.notify_all();
+}
+
+std::optional<LocalGroup::Remainder> LocalGroup::stop(Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  const auto isOwn = [this](uint32_t rank) { return processes_[rank] == getpid(); };
+  // Those of this process that are connected like others may be on their way out.
+  const auto haveOwnLeft = [&](bool connected) {
+    for (uint32_t rank = 0; rank < size(); ++rank) {
+      const Member& member = members_[rank];
+      if (isOwn(rank) && !member.left && (connected || member.remote == nullptr)) {
+        return false;
+      }
+    }
+    return true;
+  };
+  if (!haveOwnLeft(false) ||
+      !settled_.wait_until(lock, deadline, [&] { return haveOwnLeft(true); })) {
+    return std::nullopt;  // they end with the process, and the communicator with them
+  }
+  Remainder remainder;
+  bool isNeeded = false;
+  for (Member& member : members_) {
+    remainder.members.push_back(member.left ? nullptr : member.remote);
+    isNeeded = isNeeded || !member.left;
+  }
+  if (!isNeeded || failure() != nullptr) {
+    return std::nullopt;
+  }
+  isStopped_ = true;
+  settled_.wait_until(lock, deadline, [this] { return carries_ == 0; });
+  for (auto& [key, end] : waitingEnds_) {
+    remainder.unmatched.push_back(std::move(end.posted));
+  }
+  waitingEnds_.clear();
+  meetings_.clear();
+  return remainder;
+}
+
+void LocalGroup::take(uint32_t rank, std::shared_ptr<RemoteMember> member) {
+  std::lock_guard lock(mutex_);
+  members_[rank].remote = std::move(member);
+}
+
+bool LocalGroup::isStopped() {
+  std::lock_guard lock(mutex_);
+  return isStopped_;
 }
 
 void LocalGroup::leave(uint32_t rank) {
@@ -233,6 +281,7 @@ void LocalGroup::leave(uint32_t rank) {
     std::lock_guard lock(mutex_);
     members_[rank].left = true;
     members_[rank].remote.reset();
+    settled_.notify_all();
     if (failure() != nullptr) {
       return;
     }
@@ -268,7 +317,7 @@ void LocalGroup::lose(uint32_t rank) {
     std::lock_guard lock(mutex_);
     Member& member = members_[rank];
     member.remote.reset();
-    if (!std::exchange(member.left, true)) {
+    if (!std::exchange(member.left, true) && !isStopped_) {
       ended = failLocked(rankWord(rank) + processOf(rank) +
                          " has ended without destroying its communicator");
     }
@@ -347,6 +396,9 @@ void LocalGroup::fail(std::string words) {
   Waiters ended;
   {
     std::lock_guard lock(mutex_);
+    if (isStopped_) {
+      return;
+    }
     ended = failLocked(std::move(words));
   }
   finishAll(ended);

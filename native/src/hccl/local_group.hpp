@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <tuple>
 
 #include "hccl/group.hpp"
@@ -11,23 +13,17 @@
 
 namespace cann4j::hccl {
 
-// A rank of another process, as the meeting place sees it.
-class RemotePeer {
- public:
-  virtual ~RemotePeer() = default;
-  virtual int processId() const = 0;
-  // The group has failed, and is locked.
-  virtual void tellFailure(const std::string& words) = 0;
-};
+class RemoteMember;
 
 // By rank; null for those of this process.
-using RemotePeers = std::vector<std::shared_ptr<RemotePeer>>;
+using RemoteMembers = std::vector<std::shared_ptr<RemoteMember>>;
 
 // The meeting place of a communicator's operations. They wait here without a thread; whoever comes
 // last carries the data of all.
 class LocalGroup : public Group, public std::enable_shared_from_this<LocalGroup> {
  public:
-  LocalGroup(std::string name, std::vector<int> devices, Settings settings, RemotePeers peers);
+  LocalGroup(std::string name, std::vector<int> devices, std::vector<int> processes,
+             Settings settings, RemoteMembers remotes);
 
   void offer(const Call& call, const std::vector<uint32_t>& peers) override;
   HcclResult await(const char* function, const Call& call,
@@ -49,10 +45,22 @@ class LocalGroup : public Group, public std::enable_shared_from_this<LocalGroup>
   // The process of a rank has ended, perhaps after the rank had left.
   void lose(uint32_t rank);
 
+  // What is left of a meeting place that its own process has no more use for.
+  struct Remainder {
+    RemoteMembers members;          // by rank; null for those that have left
+    std::vector<Posted> unmatched;  // to be posted again elsewhere
+  };
+  // Ends the meetings here if only ranks of other processes need them; what arrives from now on is
+  // ignored, because it will arrive again elsewhere.
+  std::optional<Remainder> stop(Clock::time_point deadline);
+  bool isStopped();
+  // The connection with a rank of a meeting place that was elsewhere before.
+  void take(uint32_t rank, std::shared_ptr<RemoteMember> member);
+
  private:
   struct Member {
     bool left = false;
-    std::shared_ptr<RemotePeer> remote;  // until it has left
+    std::shared_ptr<RemoteMember> remote;  // until it has left
   };
   struct WaitingEnd {
     Posted posted;
@@ -96,6 +104,9 @@ class LocalGroup : public Group, public std::enable_shared_from_this<LocalGroup>
   Links links_;
   std::mutex mutex_;
   std::vector<Member> members_;
+  bool isStopped_ = false;
+  int carries_ = 0;  // under way
+  std::condition_variable settled_;
   std::map<PairKey, WaitingEnd> waitingEnds_;
   std::map<uint64_t, Meeting> meetings_;
 };

@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include "runtime/options.hpp"
+
 namespace cann4j::hccl {
 namespace {
 
@@ -27,6 +29,7 @@ Settings readSettings(ipc::Reader& message) {
 
 void put(ipc::Writer& writer, const Candidate& candidate) {
   writer.put(candidate.size).put(candidate.rank).put(candidate.device);
+  writer.put(options().physicalDevices[static_cast<size_t>(candidate.device)]);
   put(writer, candidate.settings);
 }
 
@@ -35,6 +38,7 @@ Candidate readCandidate(ipc::Reader& message) {
   candidate.size = message.get<uint32_t>();
   candidate.rank = message.get<uint32_t>();
   candidate.device = message.get<int>();
+  candidate.physicalDevice = message.get<int>();
   candidate.settings = readSettings(message);
   if (candidate.rank >= candidate.size) {
     throw std::runtime_error("no such rank");
@@ -120,9 +124,13 @@ JoinSub readJoinSub(ipc::Reader& message) {
   return join;
 }
 
+static void put(ipc::Writer& writer, const Welcome& welcome) {
+  writer.put(welcome.name).put(welcome.devices).put(welcome.processes);
+}
+
 ipc::Writer write(const Welcome& welcome) {
   ipc::Writer writer = write(Kind::kWelcome);
-  writer.put(welcome.name).put(welcome.devices).put(welcome.processes);
+  put(writer, welcome);
   return writer;
 }
 
@@ -132,6 +140,22 @@ Welcome readWelcome(ipc::Reader& message) {
   welcome.devices = message.getList<int>();
   welcome.processes = message.getList<int>();
   return welcome;
+}
+
+ipc::Writer write(const Hosting& hosting) {
+  ipc::Writer writer = write(Kind::kHost);
+  put(writer, hosting.identity);
+  put(writer, hosting.settings);
+  writer.put(hosting.hasLeft);
+  return writer;
+}
+
+Hosting readHosting(ipc::Reader& message) {
+  Hosting hosting;
+  hosting.identity = readWelcome(message);
+  hosting.settings = readSettings(message);
+  hosting.hasLeft = message.getList<uint8_t>();
+  return hosting;
 }
 
 ipc::Writer write(uint64_t number, const std::vector<Posted>& posts) {

@@ -26,12 +26,20 @@ enum class Kind : uint8_t {
   kArrive,  // number, sequence, arrival
   kFailed,  // words: why the communicator is of no use any more
   kLeave,
+  kRejoin,   // Rejoin, with the memory of its device, to the new coordinator
+  kHosting,  // it is the new coordinator
   // From the coordinator.
   kWelcome,  // Welcome
   kRefuse,   // result, words
   kLinked,   // number of an await, result, words
   kDone,     // number of a post or an arrival
   kFail,     // words
+  // From a coordinator that ends.
+  kHost,        // Hosting: be the new coordinator
+  kHostMember,  // rank, with a connection with it
+  kHostEnd,
+  kReturn,      // number, call, ticket: this part has to be posted again
+  kMove,        // process, with a connection with the new coordinator
 };
 
 // Differs between versions of the toolkit that do not understand each other.
@@ -57,10 +65,22 @@ struct Welcome {
   std::vector<int> processes;  // by rank
 };
 
+struct Rejoin {
+  uintptr_t base;
+  size_t span;
+};
+
+struct Hosting {
+  Welcome identity;
+  Settings settings;
+  std::vector<uint8_t> hasLeft;  // by rank
+};
+
 ipc::Writer write(Kind kind);
 ipc::Writer write(const Join& join);
 ipc::Writer write(const JoinSub& join);
 ipc::Writer write(const Welcome& welcome);
+ipc::Writer write(const Hosting& hosting);
 // `number` is said again when all of them are done.
 ipc::Writer write(uint64_t number, const std::vector<Posted>& posts);
 ipc::Writer write(uint64_t number, uint64_t sequence, const Arrival& arrival);
@@ -70,6 +90,7 @@ ipc::Writer write(Kind kind, const std::string& words);
 Join readJoin(ipc::Reader& message);
 JoinSub readJoinSub(ipc::Reader& message);
 Welcome readWelcome(ipc::Reader& message);
+Hosting readHosting(ipc::Reader& message);
 // The buffers are in `memory`; the waiters are left to the caller.
 std::vector<Posted> readPosts(ipc::Reader& message, const RemoteMemory& memory);
 Arrival readArrival(ipc::Reader& message, const RemoteMemory& memory);

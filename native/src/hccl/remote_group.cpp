@@ -24,29 +24,51 @@ RemoteGroup::RemoteGroup(const Welcome& welcome, const Candidate& candidate,
       processes_(welcome.processes),
       line_(std::move(line)) {}
 
-bool RemoteGroup::keep(Pending pending, uint64_t* number) {
+std::shared_ptr<Line> RemoteGroup::line() {
+  std::lock_guard lock(mutex_);
+  return line_;
+}
+
+bool RemoteGroup::hasLeft() {
+  std::lock_guard lock(mutex_);
+  return hasLeft_;
+}
+
+void RemoteGroup::say(uint64_t number, const Pending& pending) {
+  if (pending.posts.empty()) {
+    line_->send(write(number, pending.sequence, pending.arrival));
+  } else {
+    line_->send(write(number, pending.returned.empty() ? pending.posts : pending.returned));
+  }
+}
+
+void RemoteGroup::say(uint64_t number, const Await& await) {
+  line_->send(std::move(write(Kind::kAwait).put(number).put(await.call).put(await.peers)));
+}
+
+void RemoteGroup::keep(Pending pending) {
   const bool isLimited = settings().execTimeout != Settings::kNoLimit;
-  pending.deadline =
+  const Clock::time_point deadline =
       isLimited ? Clock::now() + settings().execTimeout + kGrace : Clock::time_point::max();
-  const Clock::time_point deadline = pending.deadline;
+  pending.deadline = deadline;
   {
     std::lock_guard lock(mutex_);
     if (failure() == nullptr) {
-      *number = ++lastNumber_;
-      pending_.emplace(*number, std::move(pending));
-    } else {
-      *number = 0;
+      const uint64_t number = ++lastNumber_;
+      say(number, pending);
+      pending_.emplace(number, std::move(pending));
+      pending.waiters.clear();
     }
   }
-  if (*number == 0) {
-    finishAll(pending.waiters, failure());
-    return false;
-  }
+  finishAll(pending.waiters, failure());
   Watchdog::instance().lookBy(deadline);
-  return true;
 }
 
 void RemoteGroup::offer(const Call& call, const std::vector<uint32_t>& peers) {
+  std::lock_guard lock(mutex_);
+  for (uint32_t peer : peers) {
+    offers_[peer] = call;
+  }
   line_->send(std::move(write(Kind::kOffer).put(call).put(peers)));
 }
 
@@ -54,23 +76,28 @@ HcclResult RemoteGroup::await(const char* function, const Call& call,
                               const std::vector<uint32_t>& peers) {
   std::unique_lock lock(mutex_);
   const uint64_t number = ++lastNumber_;
-  std::optional<Links>& links = awaits_[number];
+  Await& await = awaits_[number];
+  await.call = call;
+  await.peers = peers;
   if (const std::string* words = failure()) {
-    links = Links{HCCL_E_REMOTE, *words};
+    await = {call, peers, true, HCCL_E_REMOTE, *words};
   } else {
-    line_->send(std::move(write(Kind::kAwait).put(number).put(call).put(peers)));
+    say(number, await);
   }
-  const auto hasCome = [&links] { return links.has_value(); };
-  if (!linked_.wait_for(lock, settings().connectTimeout, hasCome)) {
+  const auto isOver = [&await] { return await.isOver; };
+  if (!changed_.wait_for(lock, settings().connectTimeout, isOver)) {
     // The coordinator knows who is missing.
     line_->send(std::move(write(Kind::kGiveUpAwaiting).put(call)));
-    linked_.wait_for(lock, kGrace, hasCome);
+    changed_.wait_for(lock, kGrace, isOver);
   }
-  const bool isSilent = !hasCome();
-  const Links end = isSilent ? Links{HCCL_E_TIMEOUT, silence(call)} : *links;
+  if (!await.isOver) {
+    await.result = HCCL_E_TIMEOUT;
+    await.words = silence(call);
+  }
+  const Await end = std::move(await);
   awaits_.erase(number);
   lock.unlock();
-  if (isSilent) {
+  if (!end.isOver) {
     fail(end.words);
   }
   return end.result == HCCL_SUCCESS
@@ -82,9 +109,11 @@ HcclResult RemoteGroup::await(const char* function, const Call& call,
 void RemoteGroup::linked(uint64_t number, HcclResult result, std::string words) {
   std::lock_guard lock(mutex_);
   const auto found = awaits_.find(number);
-  if (found != awaits_.end() && !found->second.has_value()) {
-    found->second = Links{result, std::move(words)};
-    linked_.notify_all();
+  if (found != awaits_.end() && !found->second.isOver) {
+    found->second.isOver = true;
+    found->second.result = result;
+    found->second.words = std::move(words);
+    changed_.notify_all();
   }
 }
 
@@ -92,22 +121,17 @@ void RemoteGroup::post(std::vector<Posted> posts) {
   Pending pending;
   for (Posted& posted : posts) {
     pending.waiters.push_back(std::move(posted.waiter));
-    pending.parts.push_back({posted.call, posted.buffer});
   }
-  uint64_t number = 0;
-  if (keep(std::move(pending), &number)) {
-    line_->send(write(number, posts));
-  }
+  pending.posts = std::move(posts);
+  keep(std::move(pending));
 }
 
 void RemoteGroup::arrive(uint64_t sequence, Arrival arrival) {
   Pending pending;
   pending.waiters.push_back(std::move(arrival.waiter));
-  pending.parts = {{arrival.call, arrival.send}, {arrival.call, arrival.receive}};
-  uint64_t number = 0;
-  if (keep(std::move(pending), &number)) {
-    line_->send(write(number, sequence, arrival));
-  }
+  pending.arrival = std::move(arrival);
+  pending.sequence = sequence;
+  keep(std::move(pending));
 }
 
 void RemoteGroup::done(uint64_t number) {
@@ -121,15 +145,37 @@ void RemoteGroup::done(uint64_t number) {
     pending = std::move(found->second);
     pending_.erase(found);
   }
-  const std::string* failure = nullptr;
-  for (const Part& part : pending.parts) {
-    if (!part.buffer.isLive()) {
-      std::string words = freedBuffer(part.call, part.buffer);
-      fail(std::move(words));
-      failure = this->failure();
+  std::string freed;
+  for (const Posted& posted : pending.posts) {
+    if (!posted.buffer.isLive()) {
+      freed = freedBuffer(posted.call, posted.buffer);
     }
   }
-  finishAll(pending.waiters, failure);
+  for (const Buffer* buffer : {&pending.arrival.send, &pending.arrival.receive}) {
+    if (!buffer->isLive()) {
+      freed = freedBuffer(pending.arrival.call, *buffer);
+    }
+  }
+  if (freed.empty()) {
+    finishAll(pending.waiters, nullptr);
+  } else {
+    fail(std::move(freed));
+    finishAll(pending.waiters, failure());
+  }
+}
+
+void RemoteGroup::returned(uint64_t number, const Call& call, uint64_t ticket) {
+  std::lock_guard lock(mutex_);
+  const auto found = pending_.find(number);
+  if (found == pending_.end()) {
+    return;
+  }
+  for (const Posted& posted : found->second.posts) {
+    if (isSend(posted.call) == isSend(call) && posted.call.peer == call.peer &&
+        posted.ticket == ticket) {
+      found->second.returned.push_back(posted);
+    }
+  }
 }
 
 void RemoteGroup::end(std::string words) {
@@ -138,12 +184,12 @@ void RemoteGroup::end(std::string words) {
     std::lock_guard lock(mutex_);
     setFailure(std::move(words));
     ended.swap(pending_);
-    for (auto& [number, links] : awaits_) {
-      if (!links.has_value()) {
-        links = Links{HCCL_E_REMOTE, *failure()};
+    for (auto& [number, await] : awaits_) {
+      if (!await.isOver) {
+        await = {await.call, {}, true, HCCL_E_REMOTE, *failure()};
       }
     }
-    linked_.notify_all();
+    changed_.notify_all();
   }
   for (const auto& [number, pending] : ended) {
     finishAll(pending.waiters, failure());
@@ -151,7 +197,7 @@ void RemoteGroup::end(std::string words) {
 }
 
 void RemoteGroup::fail(std::string words) {
-  line_->send(write(Kind::kFailed, words));
+  line()->send(write(Kind::kFailed, words));
   end(std::move(words));
 }
 
@@ -160,20 +206,64 @@ std::string RemoteGroup::silence(const Call& call) const {
          std::to_string(rank_) + ", which waits in " + describe(call);
 }
 
-void RemoteGroup::lose() {
+void RemoteGroup::lose(const Line& line) {
+  if (this->line().get() != &line) {
+    return;
+  }
   std::string ranks;
   for (uint32_t rank = 0; rank < processes_.size(); ++rank) {
-    if (processes_[rank] == line_->coordinator()) {
+    if (processes_[rank] == line.coordinator()) {
       ranks += (ranks.empty() ? "rank " : ", rank ") + std::to_string(rank);
     }
   }
-  end((ranks.empty() ? "" : ranks + ": ") + "process " + std::to_string(line_->coordinator()) +
-       ", where the operations of the communicator meet, has ended");
+  end((ranks.empty() ? "" : ranks + ": ") + "process " + std::to_string(line.coordinator()) +
+      ", where the operations of the communicator meet, has ended");
 }
 
 void RemoteGroup::leave(uint32_t) {
+  std::lock_guard lock(mutex_);
+  hasLeft_ = true;
   line_->send(write(Kind::kLeave));
   line_->close();
+}
+
+void RemoteGroup::move(std::shared_ptr<Line> line) {
+  SharedDevice device{};
+  const bool isShared = shareDevice(this->device(rank_), &device) == ACL_SUCCESS;
+  line->start();
+  std::lock_guard lock(mutex_);
+  if (hasLeft_ || !isShared) {
+    line->close();
+    return;
+  }
+  line_ = std::move(line);
+  line_->send(std::move(write(Kind::kRejoin).put(Rejoin{device.base, device.span})),
+              ipc::File::copyOf(device.file));
+  if (const std::string* words = failure()) {
+    line_->send(write(Kind::kFailed, *words));
+  }
+  for (const auto& [peer, call] : offers_) {
+    line_->send(std::move(write(Kind::kOffer).put(call).put(std::vector<uint32_t>{peer})));
+  }
+  for (const auto& [number, await] : awaits_) {
+    if (!await.isOver) {
+      say(number, await);
+    }
+  }
+  for (auto& [number, pending] : pending_) {
+    say(number, pending);
+    if (!pending.returned.empty()) {
+      pending.posts = std::exchange(pending.returned, {});
+    }
+  }
+  changed_.notify_all();
+}
+
+bool RemoteGroup::hasMovedFrom(const Line& line) {
+  std::unique_lock lock(mutex_);
+  const auto hasMoved = [this, &line] { return line_.get() != &line; };
+  changed_.wait_for(lock, kGrace, [&] { return hasMoved() || failure() != nullptr; });
+  return hasMoved() && failure() == nullptr;
 }
 
 std::shared_ptr<Formation> RemoteGroup::subFormation(const char* function, uint64_t subCommId,
@@ -184,7 +274,7 @@ std::shared_ptr<Formation> RemoteGroup::subFormation(const char* function, uint6
                            name().c_str(), rank_, words->c_str());
     return nullptr;
   }
-  return remoteSubFormation(line_, subCommId, ranks);
+  return remoteSubFormation(shared_from_this(), subCommId, ranks);
 }
 
 Clock::time_point RemoteGroup::expire(Clock::time_point now) {
@@ -194,7 +284,7 @@ Clock::time_point RemoteGroup::expire(Clock::time_point now) {
     std::lock_guard lock(mutex_);
     for (const auto& [number, pending] : pending_) {
       if (pending.deadline <= now) {
-        words = silence(pending.parts.front().call);
+        words = silence(pending.call());
         break;
       }
       next = std::min(next, pending.deadline);

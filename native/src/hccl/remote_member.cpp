@@ -1,39 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hccl/remote_member.hpp"
 
-#include <atomic>
 #include <exception>
 #include <stdexcept>
 #include <utility>
 
+#include "hccl/hand_over.hpp"
 #include "hccl/messages.hpp"
 
 namespace cann4j::hccl {
 namespace {
-
-// Sends word when the last part has ended. Of failures the group tells.
-class RemoteWaiter : public Waiter {
- public:
-  RemoteWaiter(std::shared_ptr<RemoteMember> member, uint64_t number, size_t parts)
-      : member_(std::move(member)), number_(number), parts_(parts) {}
-
-  bool isRemote() const override { return true; }
-
-  void finish(const std::string* failure) override {
-    if (failure != nullptr) {
-      hasFailed_ = true;
-    }
-    if (--parts_ == 0 && !hasFailed_) {
-      member_->send(std::move(write(Kind::kDone).put(number_)));
-    }
-  }
-
- private:
-  const std::shared_ptr<RemoteMember> member_;  // and with it the memory of the buffers
-  const uint64_t number_;
-  std::atomic<size_t> parts_;
-  std::atomic<bool> hasFailed_{false};
-};
 
 std::vector<uint32_t> readPeers(ipc::Reader& message, uint32_t size) {
   std::vector<uint32_t> peers = message.getList<uint32_t>();
@@ -53,6 +29,24 @@ RemoteMember::RemoteMember(ipc::File socket, std::shared_ptr<LocalFormation> for
 
 RemoteMember::RemoteMember(ipc::File socket, std::shared_ptr<RemoteMemory> memory)
     : Connection(std::move(socket)), memory_(std::move(memory)) {}
+
+RemoteMember::RemoteMember(ipc::File socket, std::shared_ptr<LocalGroup> group, uint32_t rank)
+    : Connection(std::move(socket)), group_(std::move(group)), isExpected_(true) {
+  candidate_.rank = rank;
+}
+
+void RemoteWaiter::finish(const std::string* failure) {
+  if (failure != nullptr) {
+    hasFailed_ = true;
+  }
+  if (--parts_ == 0 && !hasFailed_) {
+    member_->send(std::move(write(Kind::kDone).put(number_)));
+  }
+}
+
+void RemoteWaiter::giveBack(const Posted& part) const {
+  member_->send(std::move(write(Kind::kReturn).put(number_).put(part.call).put(part.ticket)));
+}
 
 std::shared_ptr<RemoteMember> RemoteMember::self() {
   return std::static_pointer_cast<RemoteMember>(shared_from_this());
@@ -80,6 +74,12 @@ void RemoteMember::received(ipc::Reader& message, ipc::File file) {
     if (formation != nullptr) {
       formation->giveUpWaiting(candidate_);
     }
+  } else if (kind == Kind::kRejoin) {
+    rejoin(message, file);
+  } else if (kind == Kind::kHosting) {
+    std::lock_guard lock(state_);
+    isHosting_ = true;
+    changed_.notify_all();
   } else {
     serve(static_cast<uint8_t>(kind), message);
   }
@@ -104,6 +104,30 @@ void RemoteMember::join(ipc::Reader& message, const ipc::File& file) {
   enter(formation_, join.candidate);
 }
 
+void RemoteMember::rejoin(ipc::Reader& message, const ipc::File& file) {
+  const auto device = message.get<Rejoin>();
+  std::string words;
+  std::shared_ptr<RemoteMemory> memory = RemoteMemory::map(file, device.base, device.span, &words);
+  std::lock_guard lock(state_);
+  if (!isExpected_ || memory == nullptr) {
+    throw std::runtime_error("cannot rejoin");
+  }
+  memory_ = std::move(memory);
+  isExpected_ = false;
+  changed_.notify_all();
+}
+
+bool RemoteMember::awaitRejoined(Clock::time_point deadline) {
+  std::unique_lock lock(state_);
+  return changed_.wait_until(lock, deadline, [this] { return !isExpected_ || isOver_; });
+}
+
+bool RemoteMember::awaitHosting(Clock::time_point deadline) {
+  std::unique_lock lock(state_);
+  changed_.wait_until(lock, deadline, [this] { return isHosting_ || isOver_; });
+  return isHosting_;
+}
+
 void RemoteMember::joinSub(ipc::Reader& message, ipc::File file) {
   JoinSub join = readJoinSub(message);
   std::shared_ptr<LocalGroup> parent;
@@ -113,6 +137,9 @@ void RemoteMember::joinSub(ipc::Reader& message, ipc::File file) {
   }
   if (parent == nullptr || !file.isOpen()) {
     throw std::runtime_error("no parent");
+  }
+  if (parent->isStopped()) {
+    return;  // it will ask again elsewhere
   }
   auto member = std::make_shared<RemoteMember>(std::move(file), memory_);
   member->start();
@@ -132,7 +159,7 @@ void RemoteMember::enter(const std::shared_ptr<LocalFormation>& formation, Candi
     candidate_ = candidate;
     formation_ = formation;
   }
-  candidate.peer = self();
+  candidate.remote = self();
   formation->enter(candidate, [self = self(), formation](const Outcome& outcome) {
     retire(formation);
     self->decided(outcome);
@@ -154,6 +181,7 @@ void RemoteMember::decided(const Outcome& outcome) {
   } else if (isOver) {
     outcome.group->lose(candidate_.rank);
   } else {
+    handOverAtExit();
     const LocalGroup& group = *outcome.group;
     Welcome welcome{group.name(), {}, group.processes()};
     for (uint32_t rank = 0; rank < group.size(); ++rank) {
@@ -169,7 +197,7 @@ void RemoteMember::serve(uint8_t kind, ipc::Reader& message) {
     std::lock_guard lock(state_);
     group = group_;
   }
-  if (group == nullptr) {
+  if (group == nullptr || memory_ == nullptr) {
     throw std::runtime_error("not yet a member");
   }
   const uint32_t rank = candidate_.rank;
@@ -236,17 +264,22 @@ void RemoteMember::serve(uint8_t kind, ipc::Reader& message) {
 void RemoteMember::closed() {
   std::shared_ptr<LocalGroup> group;
   std::shared_ptr<LocalFormation> formation;
+  bool hasLeft = false;
   {
     std::lock_guard lock(state_);
     isOver_ = true;
+    hasLeft = isExpected_;  // while the communicator moved
     group = std::move(group_);
     formation = std::move(formation_);
+    changed_.notify_all();
   }
-  if (group != nullptr) {
+  if (group != nullptr && hasLeft) {
+    group->leave(candidate_.rank);
+  } else if (group != nullptr) {
     group->lose(candidate_.rank);
   } else if (formation != nullptr && candidate_.size > 0) {
     formation->abandon(HCCL_E_REMOTE, "rank " + std::to_string(candidate_.rank) + " (process " +
-                                          std::to_string(processId()) +
+                                          std::to_string(peer()) +
                                           ") ended before the communicator was complete");
   }
 }

@@ -59,18 +59,20 @@ void Watchdog::run() {
   }
 }
 
-Clock::time_point Watchdog::expireAll() {
+std::vector<std::shared_ptr<Group>> Watchdog::groups() {
   std::vector<std::shared_ptr<Group>> live;
-  {
-    std::lock_guard lock(mutex_);
-    for (const std::weak_ptr<Group>& known : groups_) {
-      if (std::shared_ptr<Group> group = known.lock()) {
-        live.push_back(std::move(group));
-      }
+  std::lock_guard lock(mutex_);
+  for (const std::weak_ptr<Group>& known : groups_) {
+    if (std::shared_ptr<Group> group = known.lock()) {
+      live.push_back(std::move(group));
     }
   }
+  return live;
+}
+
+Clock::time_point Watchdog::expireAll() {
   Clock::time_point next = kNever;
-  for (const std::shared_ptr<Group>& group : live) {
+  for (const std::shared_ptr<Group>& group : groups()) {
     next = std::min(next, group->expire(Clock::now()));
   }
   return next;

@@ -23,6 +23,8 @@ class Watchdog {
 
   void watch(const std::shared_ptr<Group>& group);
   void lookBy(Clock::time_point deadline);
+  // All that are alive.
+  std::vector<std::shared_ptr<Group>> groups();
 
  private:
   Watchdog() = default;

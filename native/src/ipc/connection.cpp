@@ -92,6 +92,11 @@ void Connection::send(Writer message, File file) {
   }
 }
 
+bool Connection::hasUnsent() {
+  std::lock_guard lock(mutex_);
+  return !outgoing_.empty();
+}
+
 void Connection::close() {
   std::lock_guard lock(mutex_);
   closing_ = true;

@@ -24,6 +24,7 @@ class Connection : public Watched, public std::enable_shared_from_this<Connectio
   void start();
   // Never blocks; a file goes along if it is open. After the end nothing happens.
   void send(Writer message, File file = {});
+  bool hasUnsent();
   // Ends the connection when all that was sent is under way.
   void close();
 
