@@ -239,6 +239,56 @@ TEST(a_rank_that_never_calls_is_named_on_all_others) {
   }
 }
 
+TEST(a_rank_that_makes_no_first_call_is_named_on_all_others) {
+  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "700");
+  for (const Shape& shape : {Shape{{0}, {1}, {2}}, Shape{{2}, {1}, {0}}}) {
+    processes::start(THIS_TEST, shape, {}, [](const Process& process) {
+      const HcclRootInfo rootInfo = process.rootInfo();
+      process.onThreads([&](uint32_t rank) {
+        ranks::onCommunicator(3, rootInfo, rank, [&](const Rank& r) {
+          DeviceMemory data(std::vector<float>(4, 1.0f));
+          if (rank != 2) {
+            const HcclResult result = HcclAllReduce(data.get(), data.get(), 4, kFp32,
+                                                    HCCL_REDUCE_SUM, r.comm, r.stream);
+            CHECK(result == HCCL_E_TIMEOUT || result == HCCL_E_REMOTE);
+            expectWords(ranks::recentWords(),
+                        {"first calls", "rank 2 has made no call", "700 ms"});
+          }
+          waitForAsyncError(r.comm);
+          CHECK_FAILS(HCCL_E_REMOTE, HcclBarrier(r.comm, r.stream), "rank 2 has made no call");
+          process.meet();
+        });
+      });
+    });
+  }
+}
+
+TEST(a_killed_process_ends_the_first_calls_of_all_others) {
+  for (size_t victim : {size_t{0}, size_t{2}}) {
+    processes::start(THIS_TEST, {{0}, {1}, {2}}, {victim}, [&](const Process& process) {
+      const HcclRootInfo rootInfo = process.rootInfo();
+      std::string dead;
+      if (process.index() == victim) {
+        process.tell(std::to_string(getpid()));
+      } else {
+        dead = process.hear();
+      }
+      process.onThreads([&](uint32_t rank) {
+        ranks::onCommunicator(3, rootInfo, rank, [&](const Rank& r) {
+          if (process.index() == victim) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            kill(getpid(), SIGKILL);
+          }
+          const auto start = Clock::now();
+          CHECK_FAILS(HCCL_E_REMOTE, HcclBarrier(r.comm, r.stream), processWord(dead),
+                      "has ended");
+          CHECK(Clock::now() - start < kPromptly);
+        });
+      });
+    });
+  }
+}
+
 TEST(a_process_that_is_stopped_does_not_stop_the_others) {
   ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "500");
   processes::start(THIS_TEST, {{0}, {1}}, {0}, [](const Process& process) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Communicators whose ranks are processes, or threads of several processes: what they compute.
-#include <numeric>
+#include <fstream>
 
 #include "processes.hpp"
 
@@ -166,6 +166,97 @@ TEST(all_to_all_even_and_uneven) {
   });
 }
 
+TEST(broadcast_scatter_and_reduce) {
+  onShapes(THIS_TEST, [](const Rank& r, uint64_t count) {
+    for (uint32_t root = 0; root < r.size; ++root) {
+      DeviceMemory own(elements(r.rank, 7, count));
+      DeviceMemory out(outgoing(r, count));
+      DeviceMemory block(std::vector<int32_t>(count, -1));
+      DeviceMemory sum(std::vector<int32_t>(count, -1));
+      CHECK_OK(HcclReduce(own.get(), sum.get(), count, kInt32, HCCL_REDUCE_SUM, root, r.comm,
+                          r.stream));
+      CHECK_OK(HcclBroadcast(own.get(), count, kInt32, root, r.comm, r.stream));
+      CHECK_OK(HcclScatter(r.rank == root ? out.get() : nullptr, block.get(), count, kInt32, root,
+                           r.comm, r.stream));
+      r.synchronize();
+      CHECK(own.download<int32_t>() == elements(root, 7, count));
+      CHECK(block.download<int32_t>() == elements(root, r.rank, count));
+      std::vector<int32_t> expected(count, r.rank == root ? 0 : -1);
+      for (uint32_t rank = 0; rank < r.size && r.rank == root; ++rank) {
+        for (uint64_t i = 0; i < count; ++i) {
+          expected[i] += element(rank, 7, i);
+        }
+      }
+      CHECK(sum.download<int32_t>() == expected);
+    }
+  });
+}
+
+TEST(reduce_scatter_and_the_operations_with_counts_per_rank) {
+  onShapes(THIS_TEST, [](const Rank& r, uint64_t count) {
+    // Rank k has count + k elements in what differs by rank.
+    std::vector<uint64_t> counts;
+    std::vector<uint64_t> displacements;
+    uint64_t total = 0;
+    for (uint32_t rank = 0; rank < r.size; ++rank) {
+      counts.push_back(count + rank);
+      displacements.push_back(total);
+      total += counts.back();
+    }
+    const uint64_t own = counts[r.rank];
+    DeviceMemory even(outgoing(r, count));
+    DeviceMemory evenSum(count * sizeof(int32_t));
+    DeviceMemory mine(elements(r.rank, 0, own));
+    DeviceMemory all(total * sizeof(int32_t));
+    DeviceMemory uneven(elements(r.rank, 0, total));
+    DeviceMemory unevenSum(own * sizeof(int32_t));
+    CHECK_OK(HcclReduceScatter(even.get(), evenSum.get(), count, kInt32, HCCL_REDUCE_SUM, r.comm,
+                               r.stream));
+    CHECK_OK(HcclAllGatherV(mine.get(), own, all.get(), counts.data(), displacements.data(), kInt32,
+                            r.comm, r.stream));
+    CHECK_OK(HcclReduceScatterV(uneven.get(), counts.data(), displacements.data(), unevenSum.get(),
+                                own, kInt32, HCCL_REDUCE_SUM, r.comm, r.stream));
+    r.synchronize();
+    std::vector<int32_t> sum(count, 0);
+    std::vector<int32_t> gathered;
+    std::vector<int32_t> part(own, 0);
+    for (uint32_t rank = 0; rank < r.size; ++rank) {
+      const std::vector<int32_t> block = elements(rank, 0, counts[rank]);
+      gathered.insert(gathered.end(), block.begin(), block.end());
+      for (uint64_t i = 0; i < count; ++i) {
+        sum[i] += element(rank, r.rank, i);
+      }
+      for (uint64_t i = 0; i < own; ++i) {
+        part[i] += element(rank, 0, displacements[r.rank] + i);
+      }
+    }
+    CHECK(evenSum.download<int32_t>() == sum);
+    CHECK(all.download<int32_t>() == gathered);
+    CHECK(unevenSum.download<int32_t>() == part);
+
+    // Sender s sends receiver t (s + 2 t) % 4 elements, one block after the other.
+    std::vector<uint64_t> matrix(r.size * r.size);
+    for (uint32_t s = 0; s < r.size; ++s) {
+      for (uint32_t t = 0; t < r.size; ++t) {
+        matrix[s * r.size + t] = (s + 2 * t) % 4;
+      }
+    }
+    std::vector<int32_t> sent;
+    std::vector<int32_t> expected;
+    for (uint32_t peer = 0; peer < r.size; ++peer) {
+      const std::vector<int32_t> to = elements(r.rank, peer, matrix[r.rank * r.size + peer]);
+      const std::vector<int32_t> from = elements(peer, r.rank, matrix[peer * r.size + r.rank]);
+      sent.insert(sent.end(), to.begin(), to.end());
+      expected.insert(expected.end(), from.begin(), from.end());
+    }
+    DeviceMemory out(sent);
+    DeviceMemory in(expected.size() * sizeof(int32_t));
+    CHECK_OK(HcclAlltoAllVC(out.get(), matrix.data(), kInt32, in.get(), kInt32, r.comm, r.stream));
+    r.synchronize();
+    CHECK(in.download<int32_t>() == expected);
+  });
+}
+
 TEST(sixty_four_mebibytes_arrive_whole) {
   processes::run(THIS_TEST, {{0}, {1}, {2}}, [](const Rank& r) {
     constexpr uint64_t kCount = uint64_t{16} << 20;
@@ -306,6 +397,61 @@ TEST(many_operations_in_flight_keep_their_order) {
       expected *= 3;
     }
   });
+}
+
+TEST(a_rank_table_brings_processes_together) {
+  std::string path = "rank_table_" + std::to_string(getpid()) + ".json";
+  if (const char* made = std::getenv("CANN4J_TEST_RANK_TABLE")) {
+    path = made;
+  } else {
+    std::ofstream(path) << R"({"status": "completed", "version": "1.0", "server_count": "1",
+      "server_list": [{"server_id": "10.0.0.1", "device": [
+        {"device_id": "2", "rank_id": "0"}, {"device_id": "0", "rank_id": "1"},
+        {"device_id": "5", "rank_id": "2"}]}]})";
+  }
+  ranks::Variable table("CANN4J_TEST_RANK_TABLE", path.c_str());
+  processes::start(THIS_TEST, {{1}, {0, 2}}, {}, [&](const Process& process) {
+    process.onThreads([&](uint32_t rank) {
+      const int32_t devices[] = {2, 0, 5};
+      CHECK_OK(aclrtSetDevice(devices[rank]));
+      // Rank 0 comes last; the others look for it. Twice, as for a second training run.
+      for (int round = 0; round < 2; ++round) {
+        if (rank == 0) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+        HcclComm comm = nullptr;
+        CHECK_OK(HcclCommInitClusterInfo(path.c_str(), rank, &comm));
+        OwnStream stream;
+        CHECK_EQ(sumOf(comm, stream, 1 << rank), 7);
+        CHECK_OK(HcclCommDestroy(comm));
+      }
+    });
+    process.meet();
+  });
+  if (std::getenv(processes::kIndex) == nullptr) {
+    unlink(path.c_str());
+  }
+}
+
+TEST(processes_that_see_one_device_each) {
+  const auto body = [](const Process& process) {
+    CHECK_OK(aclrtSetDevice(0));
+    HcclRootInfo rootInfo;
+    if (process.index() == 0) {
+      CHECK_OK(HcclGetRootInfo(&rootInfo));
+      process.tell(&rootInfo, sizeof rootInfo);
+    } else {
+      std::memcpy(&rootInfo, process.hear().data(), sizeof rootInfo);
+    }
+    const auto rank = static_cast<uint32_t>(process.index());
+    ranks::onCommunicator(3, rootInfo, rank, [&](const Rank& r) {
+      CHECK_EQ(sumOf(r.comm, r.stream, 1 << rank), 7);
+    });
+    process.meet();
+  };
+  const std::string visible = "ASCEND_RT_VISIBLE_DEVICES=";
+  processes::start(THIS_TEST, {{0}, {1}, {2}}, {}, body,
+                   {visible + "4", visible + "0", visible + "2,3"});
 }
 
 TEST(a_chain_goes_on_when_its_first_processes_have_ended) {

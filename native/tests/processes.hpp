@@ -116,9 +116,10 @@ class Process {
 // The processes from the outside: what one of them tells goes to all others.
 class Team {
  public:
-  Team(const char* test, int call, const Shape& shape) {
+  // `variables` may have "NAME=value" for each process.
+  Team(const char* test, int call, const Shape& shape, const std::vector<std::string>& variables) {
     for (size_t index = 0; index < shape.size(); ++index) {
-      start(test, call, index);
+      start(test, call, index, variables.empty() ? "" : variables[index]);
     }
   }
   Team(const Team&) = delete;
@@ -174,7 +175,7 @@ class Team {
     std::optional<int> status;
   };
 
-  void start(const char* test, int call, size_t index) {
+  void start(const char* test, int call, size_t index, std::string variable) {
     int ends[2];
     CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     posix_spawn_file_actions_t actions;
@@ -184,6 +185,9 @@ class Team {
     std::string which = std::string(kIndex) + "=" + std::to_string(index);
     std::string where = std::string(kCall) + "=" + std::to_string(call);
     std::vector<char*> environment{which.data(), where.data()};
+    if (!variable.empty()) {
+      environment.push_back(variable.data());
+    }
     for (char** entry = environ; *entry != nullptr; ++entry) {
       environment.push_back(*entry);
     }
@@ -220,13 +224,14 @@ class Team {
 
 // `test` is the name of the running test. Processes in `killed` are to die of SIGKILL.
 inline void start(const char* test, const Shape& shape, const std::vector<size_t>& killed,
-                  const std::function<void(const Process&)>& body) {
+                  const std::function<void(const Process&)>& body,
+                  const std::vector<std::string>& variables = {}) {
   static std::string current;
   static int call = 0;
   call = current == test ? call + 1 : 1;
   current = test;
   if (std::getenv(kIndex) == nullptr) {
-    Team team(test, call, shape);
+    Team team(test, call, shape, variables);
     team.serve();
     for (size_t index = 0; index < shape.size(); ++index) {
       const int status = team.status(index);

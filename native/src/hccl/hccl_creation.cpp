@@ -8,6 +8,7 @@
 #include "hccl/creation.hpp"
 #include "hccl/rank_table.hpp"
 #include "runtime/error.hpp"
+#include "runtime/options.hpp"
 
 namespace cann4j::hccl {
 namespace {
@@ -43,7 +44,8 @@ HcclResult initRootInfo(const char* function, uint32_t nRanks, const HcclRootInf
     return fail(HCCL_E_PARA, "%s: rank %u of nRanks %u; nRanks is at least 1 and rank less than it",
                 function, rank, nRanks);
   }
-  const uint32_t devices = deviceCount();
+  // Processes may see different ones of them.
+  const auto devices = static_cast<uint32_t>(options().allDevices);
   if (nRanks > devices) {
     return fail(HCCL_E_PARA,
                 "%s: nRanks is %u, but every rank needs a device of its own and there are %u; set "
@@ -74,11 +76,12 @@ HcclResult checkPlace(const char* function, const RankTable& table, uint32_t ran
                 table.ranks.size());
   }
   const RankTable::Device& place = table.ranks[rank];
-  if (static_cast<uint32_t>(device) != place.device) {
+  const int physical = options().physicalDevices[static_cast<size_t>(device)];
+  if (static_cast<uint32_t>(physical) != place.device) {
     return fail(HCCL_E_PARA,
                 "%s: the rank table puts rank %u on device_id %u of server %s, but this thread's "
                 "device is %d",
-                function, rank, place.device, place.server.c_str(), device);
+                function, rank, place.device, place.server.c_str(), physical);
   }
   for (const auto& [handle, communicator] : liveCommunicators()) {
     if (communicator->origin() == Origin::kRankTable && communicator->device() == device) {

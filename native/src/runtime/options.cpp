@@ -109,9 +109,9 @@ Options readOptions() {
   Options options;
   Reader reader(options);
   const unsigned processors = std::thread::hardware_concurrency();
+  options.allDevices = static_cast<int>(reader.number("CANN4J_CPU_DEVICES", 8, 1, kMaxDevices));
   options.physicalDevices =
-      visibleDevices(std::getenv("ASCEND_RT_VISIBLE_DEVICES"),
-                     static_cast<int>(reader.number("CANN4J_CPU_DEVICES", 8, 1, kMaxDevices)));
+      visibleDevices(std::getenv("ASCEND_RT_VISIBLE_DEVICES"), options.allDevices);
   options.devices = static_cast<int>(options.physicalDevices.size());
   options.threads = static_cast<int>(
       reader.number("CANN4J_CPU_THREADS", processors == 0 ? 1 : processors, 1, kMaxThreads));

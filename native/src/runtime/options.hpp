@@ -13,7 +13,8 @@ inline constexpr int kMaxDevices = 64;
 
 // The environment, read once.
 struct Options {
-  int devices = 8;                              // CANN4J_CPU_DEVICES that are visible
+  int allDevices = 8;                           // CANN4J_CPU_DEVICES
+  int devices = 8;                              // those of them that are visible
   std::vector<int> physicalDevices;             // of each of them: ASCEND_RT_VISIBLE_DEVICES
   int threads = 1;                              // CANN4J_CPU_THREADS, default: all processors
   uint64_t deviceMemory = 0;                    // CANN4J_CPU_DEVICE_MEMORY, default 32G
