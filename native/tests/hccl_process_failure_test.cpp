@@ -200,6 +200,56 @@ TEST(a_process_that_never_joins_is_named_on_all_others) {
   });
 }
 
+TEST(a_process_that_ends_while_joining_is_named_on_all_others) {
+  processes::start(THIS_TEST, {{0}, {1}, {2}, {3}}, {2}, [](const Process& process) {
+    const HcclRootInfo rootInfo = process.rootInfo();
+    process.onThreads([&](uint32_t rank) {
+      HcclComm comm = nullptr;
+      if (rank == 3) {
+        process.hear();
+        process.meet(1);
+        return;
+      }
+      if (rank == 2) {
+        std::thread([&] {
+          std::this_thread::sleep_for(std::chrono::milliseconds(100));
+          process.tell(std::to_string(getpid()));
+          kill(getpid(), SIGKILL);
+        }).detach();
+      }
+      const auto start = Clock::now();
+      CHECK_EQ(HcclCommInitRootInfo(4, &rootInfo, rank, &comm), HCCL_E_REMOTE);
+      const std::string words = ranks::recentWords();
+      CHECK(Clock::now() - start < kPromptly);
+      expectWords(words, {"rank 2 (process " + process.hear() + ") ended before"});
+      process.meet(1);
+    });
+  });
+}
+
+TEST(a_forked_child_does_not_keep_a_connection_alive) {
+  processes::start(THIS_TEST, {{0}, {1}}, {1}, [](const Process& process) {
+    const HcclRootInfo rootInfo = process.rootInfo();
+    process.onThreads([&](uint32_t rank) {
+      join(process, rootInfo, rank, [&](const Rank& r) {
+        if (rank == 1) {
+          const pid_t child = fork();
+          if (child == 0) {
+            sleep(20);
+            _exit(0);
+          }
+          process.tell(std::to_string(child));
+          kill(getpid(), SIGKILL);
+        }
+        const pid_t child = std::stoi(process.hear());
+        waitForAsyncError(r.comm);
+        CHECK_EQ(kill(child, SIGKILL), 0);
+        CHECK_OK(HcclCommDestroy(r.comm));
+      });
+    });
+  });
+}
+
 TEST(the_process_of_the_root_may_wait_without_a_rank) {
   ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "700");
   processes::start(THIS_TEST, {{0}, {1}, {2}}, {}, [](const Process& process) {

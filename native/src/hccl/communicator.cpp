@@ -92,7 +92,7 @@ HcclResult Communicator::awaitLinks(const char* function, const Work& work) {
 // The usual reason is a thread that drives several ranks in turn.
 void Communicator::explainTimeout(const char* function) const {
   for (const auto& [handle, other] : liveCommunicators()) {
-    if (other.get() != this && other->group_ == group_ && other->driver() == driver()) {
+    if (other.get() != this && other->name() == name() && other->driver() == driver()) {
       fail(HCCL_E_TIMEOUT,
            "%s: the thread that waits here for rank %u also drives rank %u of communicator %s, "
            "which it cannot do meanwhile; give every rank a thread of its own, or put the calls "

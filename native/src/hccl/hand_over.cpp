@@ -114,7 +114,12 @@ void handOverAll() {
 }  // namespace
 
 void handOverAtExit() {
-  static const bool isRegistered = std::atexit(handOverAll) == 0;
+  static const pid_t process = getpid();
+  static const bool isRegistered = std::atexit([] {
+                                     if (getpid() == process) {  // and not a child without exec
+                                       handOverAll();
+                                     }
+                                   }) == 0;
   static_cast<void>(isRegistered);
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -243,6 +244,11 @@ HcclResult joinThere(const char* function, const std::string& name, const std::s
   return guarded(HCCL_E_SYSCALL, function, [&] {
     ipc::File socket = ipc::connectTo(name);
     *isThere = socket.isOpen();
+    if (!socket.isOpen() && errno != ECONNREFUSED && errno != EACCES) {
+      *isThere = true;
+      return fail(HCCL_E_SYSCALL, "%s: cannot connect with another process: %s", function,
+                  std::strerror(errno));
+    }
     if (!*isThere) {
       return HCCL_E_TCP_CONNECT;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipc/event_loop.hpp"
 
+#include <pthread.h>
 #include <sys/epoll.h>
 
 #include <array>
@@ -30,6 +31,18 @@ EventLoop& EventLoop::instance() {
   // Never destroyed: its thread outlives static destruction.
   static EventLoop& loop = *new EventLoop();
   return loop;
+}
+
+// A child that does not start a program of its own would keep connections open that end here.
+EventLoop::EventLoop() {
+  pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                 [] {
+                   EventLoop& loop = instance();
+                   for (const auto& [file, watched] : loop.watched_) {
+                     ::close(file);
+                   }
+                   loop.mutex_.unlock();
+                 });
 }
 
 bool EventLoop::isHere() { return isLoop; }

@@ -32,7 +32,7 @@ class EventLoop {
   void remove(int file);
 
  private:
-  EventLoop() = default;
+  EventLoop();
   void run();
   std::shared_ptr<Watched> find(int file);
 
