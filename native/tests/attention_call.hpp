@@ -2,8 +2,7 @@
 // One attention problem in any layout as calls of the four operators.
 #pragma once
 
-#include "aclnnop/aclnn_flash_attention_score.h"
-#include "aclnnop/aclnn_flash_attention_score_grad.h"
+#include "attention_api.hpp"
 #include "attention_device.hpp"
 
 namespace device {
@@ -103,48 +102,45 @@ class Call {
     inputLayout = nameOf(layout);
   }
 
-  aclnnStatus prepareForward() {
-    char* layout = const_cast<char*>(inputLayout);
-    const aclTensor* m = mask ? mask->get() : nullptr;
-    const aclIntArray* none = nullptr;
-    if (layout_ == Layout::TND) {
-      return aclnnFlashAttentionVarLenScoreGetWorkspaceSize(
-          query->get(), key->get(), value->get(), pse, dropMask, paddingMask, m, none, qEnds ? qEnds->get() : none,
-          kvEnds ? kvEnds->get() : none, a_.scale, keepProb, 65536, 65536, headNum, layout, innerPrecise, sparseMode,
-          softmaxMax->get(), softmaxSum->get(), softmaxOut->get(), attention->get(), &workspaceSize, &executor);
-    }
-    return aclnnFlashAttentionScoreGetWorkspaceSize(
-        query->get(), key->get(), value->get(), pse, dropMask, paddingMask, m, none, a_.scale, keepProb, 65536, 65536,
-        headNum, layout, innerPrecise, sparseMode, softmaxMax->get(), softmaxSum->get(), softmaxOut->get(),
-        attention->get(), &workspaceSize, &executor);
+  attention::Api api() const {
+    attention::Api a;
+    a.packed = layout_ == Layout::TND;
+    a.query = query->get();
+    a.key = key->get();
+    a.value = value->get();
+    a.pse = pse;
+    a.dropMask = dropMask;
+    a.paddingMask = paddingMask;
+    a.attenMask = mask ? mask->get() : nullptr;
+    a.softmaxMax = softmaxMax->get();
+    a.softmaxSum = softmaxSum->get();
+    a.softmaxOut = softmaxOut->get();
+    a.attention = attention->get();
+    a.dy = dy->get();
+    a.dq = dq->get();
+    a.dk = dk->get();
+    a.dv = dv->get();
+    a.qEnds = qEnds ? qEnds->get() : nullptr;
+    a.kvEnds = kvEnds ? kvEnds->get() : nullptr;
+    a.scale = a_.scale;
+    a.keepProb = keepProb;
+    a.headNum = headNum;
+    a.inputLayout = inputLayout;
+    a.innerPrecise = innerPrecise;
+    a.sparseMode = sparseMode;
+    return a;
   }
 
-  aclnnStatus prepareBackward() {
-    char* layout = const_cast<char*>(inputLayout);
-    const aclTensor* m = mask ? mask->get() : nullptr;
-    const aclIntArray* none = nullptr;
-    if (layout_ == Layout::TND) {
-      return aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
-          query->get(), key->get(), value->get(), dy->get(), pse, dropMask, paddingMask, m, softmaxMax->get(),
-          softmaxSum->get(), nullptr, attention->get(), none, qEnds ? qEnds->get() : none,
-          kvEnds ? kvEnds->get() : none, a_.scale, keepProb, 65536, 65536, headNum, layout, innerPrecise, sparseMode,
-          dq->get(), dk->get(), dv->get(), nullptr, &workspaceSize, &executor);
-    }
-    return aclnnFlashAttentionScoreGradGetWorkspaceSize(
-        query->get(), key->get(), value->get(), dy->get(), pse, dropMask, paddingMask, m, softmaxMax->get(),
-        softmaxSum->get(), nullptr, attention->get(), none, a_.scale, keepProb, 65536, 65536, headNum, layout,
-        innerPrecise, sparseMode, dq->get(), dk->get(), dv->get(), nullptr, &workspaceSize, &executor);
-  }
+  aclnnStatus prepareForward() { return api().prepareForward(&workspaceSize, &executor); }
+  aclnnStatus prepareBackward() { return api().prepareBackward(&workspaceSize, &executor); }
 
   void forward() {
     succeed(prepareForward());
-    execute(layout_ == Layout::TND ? aclnnFlashAttentionVarLenScore : aclnnFlashAttentionScore, workspaceSize,
-            executor);
+    execute(api().forward(), workspaceSize, executor);
   }
   void backward() {
     succeed(prepareBackward());
-    execute(layout_ == Layout::TND ? aclnnFlashAttentionUnpaddingScoreGrad : aclnnFlashAttentionScoreGrad,
-            workspaceSize, executor);
+    execute(api().backward(), workspaceSize, executor);
   }
 
   std::vector<double> read(Tensor& t, int64_t rows, int64_t heads, int64_t dim) {

@@ -10,7 +10,7 @@ using namespace attention;
 
 namespace {
 
-constexpr int64_t kCases = 400;
+constexpr int64_t kCases = 320;
 constexpr int64_t kEnoughForAll = 300;
 
 int64_t environment(const char* name, int64_t otherwise) {

@@ -115,8 +115,8 @@ class Draw {
       a.dim = (a.dim + 7) / 8 * 8;
       a.ropeDim = 8 * random_.between(1, a.dim / 8);
     }
-    if (isAlibi() && !c_.packed()) {
-      a.dim = random_.between(1, 8);
+    if (isAlibi()) {  // whose bias is large
+      if (!c_.packed()) a.dim = random_.between(1, 8);
       a.kvHeads = 1;
       a.heads = random_.between(1, 2);
     }
@@ -144,10 +144,10 @@ class Draw {
       if (empty && (likely(0.04) || isTurn(13))) l.kv = 0;
       if (isAlibi()) l.q = random_.between(1025, 1100);
       if (square || (l.kv > 0 && likely(0.3))) l.kv = l.q;
-      lengths.assign(isAlibi() ? random_.between(1, 2) : random_.between(1, 3), l);
+      lengths.assign(random_.between(1, isAlibi() ? 2 : 3), l);
       return;
     }
-    const int64_t count = random_.between(1, 6);
+    const int64_t count = random_.between(1, isAlibi() ? 3 : 6);
     for (int64_t n = 0; n < count; ++n) {
       reference::Length l{length(), length()};
       if (empty && likely(0.1)) l.q = 0;
