@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <tuple>
+#include <type_traits>
+#include <vector>
 
 #include "aclnnop/aclnn_flash_attention_score.h"
 #include "aclnnop/aclnn_flash_attention_score_grad.h"
@@ -32,10 +34,56 @@ struct Api {
   const char* softmaxLayout = "";
 
   aclnnStatus prepareForward(uint64_t* size, aclOpExecutor** executor) const {
+    return withForward(size, executor, [](auto function, const auto& arguments) {
+      return std::apply(function, arguments);
+    });
+  }
+  aclnnStatus prepareBackward(uint64_t* size, aclOpExecutor** executor) const {
+    return withBackward(size, executor, [](auto function, const auto& arguments) {
+      return std::apply(function, arguments);
+    });
+  }
+
+  // All tensor arguments in the order of the C function.
+  std::vector<const aclTensor*> tensors(bool ofBackward) const {
+    std::vector<const aclTensor*> all;
+    const auto collect = [&all](auto argument) {
+      if constexpr (std::is_same_v<decltype(argument), const aclTensor*>) all.push_back(argument);
+    };
+    const auto use = [&collect](auto, const auto& arguments) {
+      std::apply([&collect](auto... argument) { (collect(argument), ...); }, arguments);
+      return aclnnStatus{0};
+    };
+    ofBackward ? withBackward(nullptr, nullptr, use) : withForward(nullptr, nullptr, use);
+    return all;
+  }
+
+  Launch forward() const {
+    static constexpr Launch kDense[] = {aclnnFlashAttentionScore, aclnnFlashAttentionScoreV2,
+                                        aclnnFlashAttentionScoreV3};
+    static constexpr Launch kPacked[] = {aclnnFlashAttentionVarLenScore, aclnnFlashAttentionVarLenScoreV2,
+                                         aclnnFlashAttentionVarLenScoreV3, aclnnFlashAttentionVarLenScoreV4,
+                                         aclnnFlashAttentionVarLenScoreV5};
+    return version == kScoreV4 ? aclnnFlashAttentionScoreV4 : (packed ? kPacked : kDense)[version - 1];
+  }
+
+  Launch backward() const {
+    static constexpr Launch kDense[] = {aclnnFlashAttentionScoreGrad, aclnnFlashAttentionScoreGradV2,
+                                        aclnnFlashAttentionScoreGradV3};
+    static constexpr Launch kPacked[] = {
+        aclnnFlashAttentionUnpaddingScoreGrad, aclnnFlashAttentionUnpaddingScoreGradV2,
+        aclnnFlashAttentionUnpaddingScoreGradV3, aclnnFlashAttentionUnpaddingScoreGradV4,
+        aclnnFlashAttentionUnpaddingScoreGradV5};
+    return packed ? kPacked[std::min(version, 5) - 1] : kDense[std::min(version, 3) - 1];
+  }
+
+ private:
+  template <class Use>
+  aclnnStatus withForward(uint64_t* size, aclOpExecutor** executor, const Use& use) const {
     const std::tuple inputs(query, key, value, pse, dropMask, paddingMask, attenMask);
     const std::tuple twoParts(query, queryRope, key, keyRope, value, pse, dropMask, paddingMask, attenMask);
     const std::tuple outputs(softmaxMax, softmaxSum, softmaxOut, attention, size, executor);
-    const auto call = [](auto function, auto... parts) { return std::apply(function, std::tuple_cat(parts...)); };
+    const auto call = [&use](auto function, auto... parts) { return use(function, std::tuple_cat(parts...)); };
     if (version == kScoreV4) {
       return call(aclnnFlashAttentionScoreV4GetWorkspaceSize, inputs,
                   std::tuple(queryRope, keyRope, dScaleQ, dScaleK, dScaleV, sink), arrays(), ends(), starts(),
@@ -72,14 +120,15 @@ struct Api {
     throw check::Failure("no such version");
   }
 
-  aclnnStatus prepareBackward(uint64_t* size, aclOpExecutor** executor) const {
+  template <class Use>
+  aclnnStatus withBackward(uint64_t* size, aclOpExecutor** executor, const Use& use) const {
     const std::tuple inputs(query, key, value);
     const std::tuple twoParts(query, queryRope, key, keyRope, value);
     const std::tuple rest(dy, pse, dropMask, paddingMask, attenMask, softmaxMax, softmaxSum, softmaxOut, attention);
     const std::tuple outputs(dq, dk, dv, dpse);
     const std::tuple outputsOfParts(dq, dqRope, dk, dkRope, dv, dpse);
     const std::tuple end(size, executor);
-    const auto call = [](auto function, auto... parts) { return std::apply(function, std::tuple_cat(parts...)); };
+    const auto call = [&use](auto function, auto... parts) { return use(function, std::tuple_cat(parts...)); };
     if (!packed) {
       switch (version) {
         case 1:
@@ -115,26 +164,6 @@ struct Api {
     throw check::Failure("no such version");
   }
 
-  Launch forward() const {
-    static constexpr Launch kDense[] = {aclnnFlashAttentionScore, aclnnFlashAttentionScoreV2,
-                                        aclnnFlashAttentionScoreV3};
-    static constexpr Launch kPacked[] = {aclnnFlashAttentionVarLenScore, aclnnFlashAttentionVarLenScoreV2,
-                                         aclnnFlashAttentionVarLenScoreV3, aclnnFlashAttentionVarLenScoreV4,
-                                         aclnnFlashAttentionVarLenScoreV5};
-    return version == kScoreV4 ? aclnnFlashAttentionScoreV4 : (packed ? kPacked : kDense)[version - 1];
-  }
-
-  Launch backward() const {
-    static constexpr Launch kDense[] = {aclnnFlashAttentionScoreGrad, aclnnFlashAttentionScoreGradV2,
-                                        aclnnFlashAttentionScoreGradV3};
-    static constexpr Launch kPacked[] = {
-        aclnnFlashAttentionUnpaddingScoreGrad, aclnnFlashAttentionUnpaddingScoreGradV2,
-        aclnnFlashAttentionUnpaddingScoreGradV3, aclnnFlashAttentionUnpaddingScoreGradV4,
-        aclnnFlashAttentionUnpaddingScoreGradV5};
-    return packed ? kPacked[std::min(version, 5) - 1] : kDense[std::min(version, 3) - 1];
-  }
-
- private:
   std::tuple<const aclIntArray*> arrays() const { return {prefix}; }
   std::tuple<const aclIntArray*, const aclIntArray*> ends() const { return {qEnds, kvEnds}; }
   std::tuple<const aclIntArray*, const aclIntArray*> starts() const { return {qStart, kvStart}; }

@@ -103,6 +103,7 @@ void readViews(const Arguments& a, Layout layout, Request* r) {
 }  // namespace
 
 aclnnStatus readArguments(const Arguments& a, Request* r) {
+  r->op = a.op;
   r->backward = a.backward;
   Layout layout;
   RETURN_IF_FAILED(checkTensors(a, r));

@@ -83,8 +83,17 @@ struct Gathered {
   std::vector<int64_t> strides = {};
 };
 
+// The compressed form of attenMask, which kernels do not read: who sees whom follows from the mode.
+struct CompressedMask {
+  const uint8_t* data = nullptr;
+  int64_t rows = 0;  // 2048, or 3072 with prefixes; 0: none
+  int64_t rowStride = 0;
+  int64_t columnStride = 0;
+};
+
 // A checked call. Addresses in `problem` are device addresses until bind() translates them.
 struct Request {
+  const char* op = nullptr;
   Problem problem{};
   std::vector<Sequence> sequences;
   bool packed = false;
@@ -100,12 +109,17 @@ struct Request {
   bool usesSinkGradient = false;
   bool needsQuerySum = false;  // dq cannot accumulate in the output
   Gathered dropMask;           // where dropMask has gaps
+  CompressedMask compressedMask;
 
   uint64_t workspaceBytes() const;
 };
 
 // Checks everything that phase 1 must refuse and translates the rest.
 aclnnStatus readArguments(const Arguments& a, Request* request);
+
+// A device would compute nonsense with a compressed mask that does not hold the pattern of its mode: an error of the
+// stream. Looks at a few elements, in strict mode at all.
+aclError checkCompressedMask(const Request& request, const Binding& memory);
 
 // The problem with host addresses.
 Problem bind(const Request& request, const Binding& memory);

@@ -92,6 +92,7 @@ static aclnnStatus prepareChecked(const Arguments& a, uint64_t* workspaceSize, a
   return makeExecutor(
       a.op, request->workspaceBytes(), request->spans,
       [request, kernels, backward](const Binding& memory) {
+        if (const aclError error = checkCompressedMask(*request, memory)) return error;
         return backward ? computeBackward(*kernels, *request, memory) : computeForward(*kernels, *request, memory);
       },
       workspaceSize, executor);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "attention/checks.hpp"
+#include "runtime/options.hpp"
 
 namespace cann4j::attention {
 
@@ -30,6 +31,7 @@ constexpr Mode kModes[] = {
 };
 constexpr int64_t kModeCount = sizeof(kModes) / sizeof(kModes[0]);
 
+constexpr int64_t kCompressed = 2048;
 constexpr size_t kMaxBatchesWithPrefix = 2048;
 constexpr size_t kMaxSequencesWithPrefix = 1024;
 
@@ -53,8 +55,8 @@ constexpr ptrdiff_t kJoined = 4;  // number of the shape that holds the sequence
 
 // The shapes that attenMask may have.
 std::vector<Shape> maskShapes(const Arguments& a, const Request& r, Form form) {
-  if (form == Form::Compressed) return {{2048, 2048}};
-  if (form == Form::CompressedPrefix) return {{3072, 2048}};
+  if (form == Form::Compressed) return {{kCompressed, kCompressed}};
+  if (form == Form::CompressedPrefix) return {{kCompressed + kCompressed / 2, kCompressed}};
   const auto batches = static_cast<int64_t>(r.sequences.size());
   int64_t rows = r.packed ? 0 : r.query.rows, keys = r.packed ? 0 : r.key.rows;
   int64_t allRows = 0, allKeys = 0;
@@ -83,11 +85,14 @@ aclnnStatus readMaskShape(const Arguments& a, Request* r) {
     return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: sparseMode %" PRId64 " (%s) needs attenMask %s, got %s", a.op,
                 a.sparseMode, kModes[a.sparseMode].name, text(wanted), text(shapeText(dims)));
   }
-  // The compressed masks are all alike: who sees whom follows from the mode.
-  if (form == Form::Compressed || form == Form::CompressedPrefix) return ACLNN_SUCCESS;
-  r->usesMask = true;
-  r->problem.mask = reinterpret_cast<const uint8_t*>(a.attenMask->originAddress());
+  const auto* data = reinterpret_cast<const uint8_t*>(a.attenMask->originAddress());
   const std::vector<int64_t>& strides = a.attenMask->strides;
+  if (form == Form::Compressed || form == Form::CompressedPrefix) {
+    r->compressedMask = {data, dims[0], strides[0], strides[1]};
+    return ACLNN_SUCCESS;
+  }
+  r->usesMask = true;
+  r->problem.mask = data;
   for (size_t n = 0; n < r->sequences.size(); ++n) {
     Sequence& s = r->sequences[n];
     s.mask.rowStride = strides[dims.size() - 2];
@@ -250,6 +255,26 @@ aclnnStatus readMask(const Arguments& a, Request* r) {
   const bool invalidLine = a.innerPrecise == 2 || foreseesInvalidLines(a, *r);
   for (Sequence& s : r->sequences) s.invalidLine = invalidLine;
   return ACLNN_SUCCESS;
+}
+
+aclError checkCompressedMask(const Request& r, const Binding& memory) {
+  const CompressedMask& mask = r.compressedMask;
+  if (mask.rows == 0) return ACL_SUCCESS;
+  const uint8_t* data = memory.host("attenMask", mask.data);
+  const int64_t step = options().strict ? 1 : kCompressed / 2 - 1;  // 0, 1023, 2046, ...
+  for (int64_t row = 0; row < mask.rows; row += step) {
+    for (int64_t column = 0; column < kCompressed; ++column) {
+      const bool hidden = row < kCompressed ? column > row : column >= kCompressed / 2;
+      const uint8_t found = data[row * mask.rowStride + column * mask.columnStride];
+      if ((found != 0) != hidden) {
+        return fail(ACL_ERROR_RT_AICORE_EXCEPTION,
+                    "%s: attenMask has %d at [%" PRId64 ", %" PRId64 "], not %d; a compressed mask has 1 above the "
+                    "diagonal of its first 2048 rows, further rows (of mode 6) 1 in the right half, and else 0",
+                    r.op, found, row, column, hidden);
+      }
+    }
+  }
+  return ACL_SUCCESS;
 }
 
 }  // namespace cann4j::attention
