@@ -353,7 +353,7 @@ TEST(a_peer_that_never_comes_is_named) {
       const auto start = std::chrono::steady_clock::now();
       CHECK_OK(HcclRecv(data.get(), 16, HCCL_DATA_TYPE_FP32, 2, r.comm, r.stream));
       CHECK_FAILS(ACL_ERROR_RT_AICPU_EXCEPTION, aclrtSynchronizeStream(r.stream),
-                  "rank 0 waited in HcclRecv(count 16, HCCL_DATA_TYPE_FP32) from rank 2",
+                  "rank 0's HcclRecv(count 16, HCCL_DATA_TYPE_FP32) from rank 2 was not complete",
                   "rank 2 is missing", "1000 ms", "CANN4J_CPU_HCCL_TIMEOUT_MS");
       CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(999));
       CHECK(asyncError(r.comm) != HCCL_SUCCESS);

@@ -334,7 +334,7 @@ Clock::time_point LocalGroup::expire(Clock::time_point now) {
     for (const auto& [key, end] : waitingEnds_) {
       if (end.deadline <= now && words.empty()) {
         const Call& call = end.posted.call;
-        words = rankWord(call.rank) + " waited in " + describe(call) + timeoutAdvice() +
+        words = rankWord(call.rank) + "'s " + describe(call) + timeoutAdvice() +
                 missedPeer(call);
       }
       next = std::min(next, end.deadline);
