@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -243,23 +242,6 @@ class Reader {
   std::set<std::string> servers_;
   std::map<uint32_t, Place> places_;
 };
-
-// False, with errno set, if it cannot be read.
-bool readFile(const char* path, std::string* text) {
-  std::FILE* file = std::fopen(path, "rb");
-  if (file == nullptr) {
-    return false;
-  }
-  char buffer[4096];
-  size_t count = 0;
-  while ((count = std::fread(buffer, 1, sizeof buffer, file)) > 0) {
-    text->append(buffer, count);
-  }
-  const int error = std::ferror(file) != 0 ? errno : 0;
-  std::fclose(file);
-  errno = error;
-  return error == 0;
-}
 
 }  // namespace
 

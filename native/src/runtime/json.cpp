@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include "error.hpp"
 
@@ -235,6 +234,23 @@ std::optional<int64_t> Json::integer() const {
                                                           : std::nullopt;
 }
 
+bool readFile(const char* path, std::string* text) {
+  constexpr size_t kLongest = size_t{64} << 20;
+  std::FILE* file = std::fopen(path, "rb");
+  if (file == nullptr) {
+    return false;
+  }
+  char buffer[4096];
+  size_t count = 0;
+  while (text->size() <= kLongest && (count = std::fread(buffer, 1, sizeof buffer, file)) > 0) {
+    text->append(buffer, count);
+  }
+  const int error = std::ferror(file) != 0 ? errno : text->size() > kLongest ? EFBIG : 0;
+  std::fclose(file);
+  errno = error;
+  return error == 0;
+}
+
 aclError readConfigFile(const char* function, const char* path, Json* config) {
   constexpr int kDeepest = 10;  // objects in objects, and arrays in arrays, that CANN reads
   size_t position = 0;
@@ -242,12 +258,11 @@ aclError readConfigFile(const char* function, const char* path, Json* config) {
     *config = *Json::parse("{}", &position);
     return ACL_SUCCESS;
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  std::string text;
+  if (!readFile(path, &text)) {
     return fail(ACL_ERROR_INVALID_FILE, "%s: cannot read %s: %s", function, path,
                 std::strerror(errno));
   }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   auto value = Json::parse(text, &position, kDeepest);
   if (!value || !value->isObject()) {
     return fail(ACL_ERROR_PARSE_FILE,

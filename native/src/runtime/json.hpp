@@ -42,6 +42,9 @@ class Json {
   std::vector<std::pair<std::string, Json>> members_;
 };
 
+// Reads a whole file; false with errno set if that cannot be, or it is too long to be one for people.
+bool readFile(const char* path, std::string* text);
+
 // Reads a file that must hold a JSON object; `path` NULL gives an empty one.
 aclError readConfigFile(const char* function, const char* path, Json* config);
 
