@@ -120,10 +120,12 @@ DeviceSpan spanOf(const char* name, Use use, const aclTensor* tensor) {
     const __int128 reach = static_cast<__int128>(tensor->viewDims[i] - 1) * tensor->strides[i];
     (reach < 0 ? lowest : highest) += reach;
   }
-  const __int128 itemSize = static_cast<__int128>(aclDataTypeSize(tensor->dataType));
-  const __int128 bytes = (highest - lowest + 1) * itemSize;
-  span.begin = reinterpret_cast<const void*>(origin + static_cast<uintptr_t>(lowest * itemSize));
-  span.bytes = bytes > PTRDIFF_MAX ? SIZE_MAX : static_cast<size_t>(bytes);
+  const size_t itemSize = aclDataTypeSize(tensor->dataType);
+  const __int128 reached = highest - lowest + 1;
+  span.begin = reinterpret_cast<const void*>(origin + static_cast<uintptr_t>(lowest) * itemSize);
+  span.bytes = reached > static_cast<__int128>(PTRDIFF_MAX / itemSize)
+                   ? SIZE_MAX
+                   : static_cast<size_t>(reached) * itemSize;
   return span;
 }
 
