@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "objects.hpp"
+#include "runtime/host_memory.hpp"
 
 using namespace cann4j;
 
@@ -64,6 +65,17 @@ bool initTensor(const char* function, const int64_t* viewDims, uint64_t viewDims
   }
   if (offset < 0) {
     return refuse("the offset is negative");
+  }
+  if (static_cast<uint64_t>(offset) > PTRDIFF_MAX / aclDataTypeSize(dataType)) {
+    return refuse("the offset is more than memory holds");
+  }
+  const std::pair<const char*, const int64_t*> arrays[] = {
+      {"viewDims", viewDims}, {"stride", stride}, {"storageDims", storageDims}};
+  for (const auto& [name, array] : arrays) {
+    if (checkOnHost<aclnnStatus>(ACLNN_ERR_PARAM_INVALID, function, name, array) !=
+        ACLNN_SUCCESS) {
+      return false;
+    }
   }
   tensor->viewDims.assign(viewDims, viewDims + viewDimsNum);
   tensor->storageDims.assign(storageDims, storageDims + storageDimsNum);

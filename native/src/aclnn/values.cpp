@@ -5,6 +5,7 @@
 
 #include "objects.hpp"
 #include "runtime/half.hpp"
+#include "runtime/host_memory.hpp"
 
 using namespace cann4j;
 
@@ -63,6 +64,11 @@ bool readScalar(const void* value, aclDataType dataType, aclScalar* scalar) {
   }
 }
 
+bool isOnHost(const char* function, const void* value) {
+  return checkOnHost<aclnnStatus>(ACLNN_ERR_PARAM_INVALID, function, "value", value) ==
+         ACLNN_SUCCESS;
+}
+
 template <class T, class Value>
 T* createArray(const char* function, const Value* value, uint64_t size) {
   if (value == nullptr && size > 0) {
@@ -75,6 +81,9 @@ T* createArray(const char* function, const Value* value, uint64_t size) {
          static_cast<unsigned long long>(size));
     return nullptr;
   }
+  if (!isOnHost(function, value)) {
+    return nullptr;
+  }
   return created<T>(function, [&] {
     T array;
     array.values.assign(value, value + size);
@@ -85,6 +94,9 @@ T* createArray(const char* function, const Value* value, uint64_t size) {
 // NULL elements are kept: an operator refuses them.
 template <class T, class Element>
 T* createList(const char* function, const Element* const* value, uint64_t size) {
+  if (!isOnHost(function, value)) {
+    return nullptr;
+  }
   for (uint64_t i = 0; value != nullptr && i < size; ++i) {
     if (value[i] != nullptr && checkLive(function, "an element", value[i]) != ACLNN_SUCCESS) {
       return nullptr;
@@ -149,6 +161,9 @@ extern "C" {
 aclScalar* aclCreateScalar(void* value, aclDataType dataType) {
   if (value == nullptr) {
     fail(ACLNN_ERR_PARAM_NULLPTR, "aclCreateScalar: value is NULL");
+    return nullptr;
+  }
+  if (!isOnHost("aclCreateScalar", value)) {
     return nullptr;
   }
   return created<aclScalar>("aclCreateScalar", [&]() -> aclScalar* {

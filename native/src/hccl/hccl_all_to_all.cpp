@@ -93,7 +93,7 @@ HcclResult allToAllVC(const void* sendBuf, const void* sendCountMatrix, const vo
                       const Types& types, HcclComm comm, aclrtStream stream) {
   Request request("HcclAlltoAllVC", comm, stream);
   checkTypes(request, types);
-  request.checkPointer("sendCountMatrix", sendCountMatrix);
+  request.checkArray("sendCountMatrix", sendCountMatrix);
   if (!request.ok()) {
     return request.result();
   }

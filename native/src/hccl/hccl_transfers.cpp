@@ -131,7 +131,7 @@ HcclResult batchSendRecv(const HcclSendRecvItem* items, uint32_t itemNum, HcclCo
   if (itemNum == 0) {
     return request.result();
   }
-  request.checkPointer("sendRecvInfo", items);
+  request.checkArray("sendRecvInfo", items);
   Batch batch(request);
   for (uint32_t i = 0; i < itemNum && request.ok(); ++i) {
     batch.add(i, items[i]);

@@ -9,8 +9,8 @@
 namespace cann4j::hccl {
 
 Buffer readLayout(Request& request, const Side& side, HcclDataType type, Layout* layout) {
-  request.checkPointer(side.countsName, side.counts);
-  request.checkPointer(side.displacementsName, side.displacements);
+  request.checkArray(side.countsName, side.counts);
+  request.checkArray(side.displacementsName, side.displacements);
   if (!request.ok()) {
     return {};
   }

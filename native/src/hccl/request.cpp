@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/error.hpp"
+#include "runtime/host_memory.hpp"
 
 namespace cann4j::hccl {
 namespace {
@@ -92,6 +93,13 @@ void Request::open(HcclComm comm, aclrtStream stream) {
 void Request::checkPointer(const char* argument, const void* pointer) {
   if (ok() && pointer == nullptr) {
     refuse(fail(HCCL_E_PTR, "%s: %s is NULL", function_, argument));
+  }
+}
+
+void Request::checkArray(const char* argument, const void* array) {
+  checkPointer(argument, array);
+  if (ok()) {
+    refuse(checkOnHost(HCCL_E_PARA, function_, argument, array));
   }
 }
 

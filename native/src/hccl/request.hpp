@@ -29,6 +29,8 @@ class Request {
 
   HcclResult refuse(HcclResult result) { return result_ = ok() ? result : result_; }
   void checkPointer(const char* argument, const void* pointer);
+  // An array of the host's.
+  void checkArray(const char* argument, const void* array);
   void checkRank(const char* argument, uint32_t rank);
   void checkCount(const char* argument, uint64_t count);
   void checkMovable(const char* argument, HcclDataType type);
