@@ -53,6 +53,7 @@ class Features {
     is("D above 512", a.dim > 512);
     is("Dv below D", a.valueDim < a.dim);
     bool one = false, noQuery = false, noKey = false, longer = false, shorter = false, blocks = false, equal = false;
+    bool many = false;
     for (const reference::Length& l : a.lengths) {
       one |= l.q == 1 || l.kv == 1;
       noQuery |= l.q == 0;
@@ -61,6 +62,7 @@ class Features {
       shorter |= l.q < l.kv && l.q > 0;
       equal |= l.q == l.kv && l.q > 1;
       blocks |= l.q > 150 && l.kv > 150;
+      many |= l.q > 300 && l.kv > 600;
     }
     is("length 1", one);
     for (const bool packed : {false, true}) {
@@ -95,6 +97,7 @@ class Features {
     }
     is("as many queries as keys", equal);
     is("several blocks", blocks);
+    is("many blocks", many);
     is("rows behind the last sequence", c.qTail + c.kvTail > 0);
     is("ends that fall", !std::is_sorted(c.qEnds.begin(), c.qEnds.end()));
     is("window without bound", c.hasMask() && (c.pre == INT64_MAX || c.next == INT64_MAX));

@@ -110,10 +110,14 @@ class Draw {
       a.dim = number_ % 2 == 0 ? random_.between(129, 512) : random_.between(513, 768);
       a.kvHeads = a.heads = 1;
     }
-    if (rope) {
+    if (rope && !isTurn(61)) {
       a.type = Type::BFloat16;
       a.dim = (a.dim + 7) / 8 * 8;
       a.ropeDim = 8 * random_.between(1, a.dim / 8);
+    }
+    if (isTurn(61)) {  // long sequences
+      a.dim = random_.between(1, 12);
+      a.kvHeads = a.heads = 1;
     }
     if (isAlibi()) {  // whose bias is large
       if (!c_.packed()) a.dim = random_.between(1, 8);
@@ -140,11 +144,12 @@ class Draw {
     if (!c_.packed()) {
       reference::Length l{length(), length()};
       if (isTurn(29)) l = {random_.between(160, 330), random_.between(160, 330)};
+      if (isTurn(61)) l = {random_.between(300, 900), random_.between(300, 900)};
       if (empty && (likely(0.04) || isTurn(19))) l.q = 0;
       if (empty && (likely(0.04) || isTurn(13))) l.kv = 0;
       if (isAlibi()) l.q = random_.between(1025, 1100);
       if (square || (l.kv > 0 && likely(0.3))) l.kv = l.q;
-      lengths.assign(random_.between(1, isAlibi() ? 2 : 3), l);
+      lengths.assign(random_.between(1, isAlibi() || isTurn(61) ? 2 : 3), l);
       return;
     }
     const int64_t count = random_.between(1, isAlibi() ? 3 : 6);
@@ -153,6 +158,7 @@ class Draw {
       if (empty && likely(0.1)) l.q = 0;
       if (empty && likely(0.1)) l.kv = 0;
       if (square || likely(0.4)) l.kv = l.q;
+      if (isTurn(61) && n == 0) l = {random_.between(300, 900), random_.between(300, 900)};
       if (isAlibi() && n == 0 && likely(0.06)) l.q = l.kv = random_.between(1000, 1200);
       if (c_.hasMask() && (c_.mode == 3 || c_.mode == 7) && l.kv > 0 && l.q > l.kv) std::swap(l.q, l.kv);
       lengths.push_back(l);
@@ -182,7 +188,7 @@ class Draw {
     if (!c_.hasMask()) return;
     if (c_.mode == 0 || c_.mode == 4) {
       for (int tries = 0; tries < 300 && (tries == 0 || !windowIsAllowed()); ++tries) {
-        const int64_t far = oneOf({int64_t{5}, int64_t{20}, int64_t{60}, int64_t{330}});
+        const int64_t far = oneOf({int64_t{5}, int64_t{20}, int64_t{60}, int64_t{330}, int64_t{800}});
         c_.pre = likely(0.2) ? oneOf({INT64_MAX, int64_t{INT32_MAX}, int64_t{65536}}) : random_.between(-far, far);
         c_.next = likely(0.2) ? oneOf({INT64_MAX, int64_t{INT32_MAX}, int64_t{0}}) : random_.between(-far, far);
         if (likely(0.25)) c_.next = -(c_.pre = random_.between(-far, -1)) + random_.between(0, far);

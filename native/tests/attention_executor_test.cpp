@@ -129,6 +129,33 @@ TEST(executors_run_at_other_addresses) {
   }
 }
 
+TEST(phase_two_takes_executors_of_its_own_version_only) {
+  device::use();
+  const Masked call(2048, 3, [](int64_t row, int64_t column) { return column > row; });
+  for (const int version : {1, 2, 3}) {
+    for (const int other : {1, 2, 3}) {
+      Api api = call.api, wrong = call.api;
+      api.version = version;
+      wrong.version = other;
+      for (const bool backward : {false, true}) {
+        uint64_t size = 0;
+        aclOpExecutor* executor = nullptr;
+        CHECK_OK(backward ? api.prepareBackward(&size, &executor) : api.prepareForward(&size, &executor));
+        device::Buffer<uint8_t> workspace(size);
+        const Launch launch = backward ? wrong.backward() : wrong.forward();
+        if (version == other) {
+          CHECK_OK(launch(workspace.address(), size, executor, nullptr));
+        } else {
+          CHECK_FAILS(launch(workspace.address(), size, executor, nullptr), ACLNN_ERR_PARAM_INVALID,
+                      "the executor is one of aclnnFlashAttentionScore");
+        }
+        CHECK_FAILS(launch(workspace.address(), size, executor, nullptr), ACLNN_ERR_PARAM_INVALID, "was used already");
+        CHECK_OK(aclrtSynchronizeStream(nullptr));
+      }
+    }
+  }
+}
+
 TEST(compressed_masks_of_other_content_fail_the_stream) {
   device::use();
   for (const int64_t mode : {2, 3, 4}) {

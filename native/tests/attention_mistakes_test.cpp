@@ -388,7 +388,7 @@ Expected distanceOfOtherLengths(Scene& s) {
 }
 
 Expected wrongStart(Scene& s) {
-  if (s.c.biasForm == BiasForm::None || !s.hasPseType()) return {};
+  if (s.c.biasForm == BiasForm::None || !s.hasPseType() || s.c.pseType < 2) return {};
   s.api.qStart = s.array({s.oneOf({INT64_MAX, INT64_MIN, int64_t{1} << 31})});
   return {561002, "must fit in 32 bits"};
 }
@@ -481,6 +481,24 @@ Expected arraysOfDense(Scene& s) {
   return {161002, "sequence arrays are for TND"};
 }
 
+Expected deadArray(Scene& s) {
+  const aclIntArray* dead = nullptr;
+  {
+    const IntArray gone({1});
+    dead = gone;
+  }
+  if (s.c.packed() && s.random.oneIn(2)) {
+    (s.random.oneIn(2) ? s.api.qEnds : s.api.kvEnds) = dead;
+    return {161002, "actualSeq"};
+  }
+  if (s.hasPseType() && s.random.oneIn(2)) {
+    (s.random.oneIn(2) ? s.api.qStart : s.api.kvStart) = dead;
+    return {161002, "StartIdx"};
+  }
+  s.api.prefix = dead;
+  return {161002, "prefix"};
+}
+
 struct Mistake {
   const char* name;
   Expected (*make)(Scene&);
@@ -502,7 +520,7 @@ constexpr Mistake kMistakes[] = {
     MISTAKE(biasOfMovedSequences), MISTAKE(alibiOfOtherModes),   MISTAKE(distanceOfOtherLengths),
     MISTAKE(wrongStart),           MISTAKE(wrongSequenceArrays), MISTAKE(wrongSoftmaxLayout),
     MISTAKE(wrongRope),            MISTAKE(ropeWithout),         MISTAKE(wrongSink),
-    MISTAKE(quantized),            MISTAKE(arraysOfDense)};
+    MISTAKE(quantized),            MISTAKE(arraysOfDense),       MISTAKE(deadArray)};
 #undef MISTAKE
 
 void expectRefusal(const Mistake& mistake, Scene& scene, const Expected& expected) {
@@ -546,6 +564,12 @@ TEST(mistakes_are_refused) {
           expectRefusal(mistake, scene, expected);
         }
       }
+      uint64_t size = 0;
+      aclOpExecutor* executor = nullptr;
+      CHECK_FAILS(run.api.prepareForward(nullptr, &executor), 161001, "workspaceSize is NULL");
+      CHECK_FAILS(run.api.prepareForward(&size, nullptr), 161001, "executor is NULL");
+      CHECK_FAILS(run.backwardApi().prepareBackward(nullptr, &executor), 161001, "workspaceSize is NULL");
+      CHECK_FAILS(run.backwardApi().prepareBackward(&size, nullptr), 161001, "executor is NULL");
       for (const Run::Owner* output : {&run.attention, &run.softmaxMax, &run.softmaxSum, &run.dq, &run.dk, &run.dv}) {
         (*output)->expectUntouched("an output");
       }

@@ -31,7 +31,6 @@ aclnnStatus readPosition(const Arguments& a, int64_t* position) {
 
 // Modes 7 and 8 cut sequences, so that rows have other positions than they seem to.
 aclnnStatus checkCutSequences(const Arguments& a, const Request& r, int64_t position) {
-  if (!a.attenMask || a.sparseMode < 7) return ACLNN_SUCCESS;
   if (a.sparseMode == 7) {
     return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: sparseMode 7 excludes a bias; pass pseShift NULL", a.op);
   }
@@ -83,38 +82,50 @@ std::string runsText(const Request& r) {
   return "one dimension of " + heads + " x keys or " + heads + " x queries x keys elements, summed over the sequences,";
 }
 
-// A tensor of four dimensions: rows of its own for each query, one row for all, or the last rows of a causal bias that
-// depends on the distance alone.
-aclnnStatus readPlanes(const Arguments& a, int64_t rows, int64_t keys, Request* r) {
+// Of a tensor with four dimensions: a row for each query, one row for all, or the last rows of a causal bias that
+// depends on the distance alone ("alibi-compressed").
+enum class Rows { None, All, One, Last };
+
+Rows rowsOf(const Arguments& a, const Request& r, int64_t keys) {
+  const std::vector<int64_t>& dims = a.pse->viewDims;
+  const bool perBatch = dims[0] == static_cast<int64_t>(r.sequences.size());
+  if (dims[1] != r.query.heads || dims[3] != keys || (!perBatch && dims[0] != 1)) return Rows::None;
+  if (!r.packed && dims[2] == r.query.rows) return Rows::All;
+  if (!r.packed && dims[2] == 1) return perBatch ? Rows::One : Rows::None;
+  return dims[2] == kAlibiRows ? Rows::Last : Rows::None;
+}
+
+aclnnStatus checkLastRows(const Arguments& a, const Request& r) {
+  const bool square = std::all_of(r.sequences.begin(), r.sequences.end(),
+                                  [](const Sequence& s) { return s.qLength == s.kvLength; });
+  if (square && isCausal(a, r) && (r.packed || r.query.rows > kAlibiRows)) return ACLNN_SUCCESS;
+  return fail(ACLNN_ERR_INNER_TILING_ERROR,
+              "%s: pseShift %s holds the last 1024 rows of a bias; that needs as many queries as keys%s and a causal "
+              "sparseMode (2, 3, or 0 and 4 with nextTokens <= 0) with attenMask",
+              a.op, text(shapeText(a.pse->viewDims)), r.packed ? "" : ", more than 1024,");
+}
+
+aclnnStatus readPlanes(const Arguments& a, Request* r) {
   const std::vector<int64_t>& dims = a.pse->viewDims;
   const std::vector<int64_t>& strides = a.pse->strides;
   const auto batches = static_cast<int64_t>(r->sequences.size());
   const int64_t heads = r->query.heads;
-  const bool perBatch = dims[0] == batches;
-  const bool fits = dims[1] == heads && dims[3] == keys && (perBatch || dims[0] == 1);
-  const bool square = std::all_of(r->sequences.begin(), r->sequences.end(),
-                                  [](const Sequence& s) { return s.qLength == s.kvLength; });
-  const bool isAlibi = fits && dims[2] == kAlibiRows && (r->packed || dims[2] != rows);
-  const bool isFull = fits && !r->packed && dims[2] == rows;
-  const bool isRow = fits && !r->packed && dims[2] == 1 && perBatch;
-  const auto shapes = [&](int64_t height) {
-    return shapeText({batches, heads, height, keys}) + " or " + shapeText({1, heads, height, keys});
-  };
-  if (isAlibi) {
-    if (!square || !isCausal(a, *r) || (!r->packed && rows <= kAlibiRows)) {
-      return fail(ACLNN_ERR_INNER_TILING_ERROR,
-                  "%s: pseShift %s holds the last 1024 rows of a bias; that needs as many queries as keys%s and a "
-                  "causal sparseMode (2, 3, or 0 and 4 with nextTokens <= 0) with attenMask",
-                  a.op, text(shapeText(dims)), r->packed ? "" : ", more than 1024,");
-    }
-  } else if (!isFull && !isRow) {
+  int64_t keys = 0;
+  for (const Sequence& s : r->sequences) keys = std::max(keys, s.kvLength);
+  const Rows rows = rowsOf(a, *r, keys);
+  if (rows == Rows::None) {
+    const auto shapes = [&](int64_t height) {
+      return shapeText({batches, heads, height, keys}) + " or " + shapeText({1, heads, height, keys});
+    };
     const std::string oneRow = shapeText({batches, heads, 1, keys});
-    return refuseShape(a, (r->packed ? runsText(*r) : shapes(rows) + " or " + oneRow) + " or " + shapes(kAlibiRows));
+    return refuseShape(a, (r->packed ? runsText(*r) : shapes(r->query.rows) + " or " + oneRow) + " or " +
+                              shapes(kAlibiRows));
   }
+  if (rows == Rows::Last) RETURN_IF_FAILED(checkLastRows(a, *r));
   for (int64_t n = 0; n < batches; ++n) {
     Sequence& s = r->sequences[n];
-    s.bias = {perBatch ? n * strides[0] : 0, strides[1], isRow && !isFull ? 0 : strides[2], strides[3]};
-    if (isAlibi) {
+    s.bias = {dims[0] == 1 ? 0 : n * strides[0], strides[1], rows == Rows::One ? 0 : strides[2], strides[3]};
+    if (rows == Rows::Last) {
       // Its last row and column are the last query and key of every sequence.
       s.bias.offset += (keys - s.kvLength) * strides[3];
       s.biasFirstRow = s.qLength - kAlibiRows;
@@ -162,19 +173,15 @@ aclnnStatus readBias(const Arguments& a, Request* r) {
   if (r->packed && hasEmpty) {
     return fail(ACLNN_ERR_INNER_TILING_ERROR, "%s: a bias excludes sequences of length 0; pass pseShift NULL", a.op);
   }
+  const bool isCut = a.attenMask && a.sparseMode >= 7;
   int64_t position = 0;
-  RETURN_IF_FAILED(readPosition(a, &position));
-  RETURN_IF_FAILED(checkCutSequences(a, *r, position));
+  if (isDistance || isCut) RETURN_IF_FAILED(readPosition(a, &position));
+  if (isCut) RETURN_IF_FAILED(checkCutSequences(a, *r, position));
   r->problem.biasKind = kKinds[a.pseType];
   r->problem.bias = reinterpret_cast<const void*>(a.pse->originAddress());
   if (isDistance) return readSlopes(a, position, r);
   if (a.pse->viewDims.size() == 1 && r->packed) return readRuns(a, r);
-  int64_t rows = r->query.rows, keys = r->key.rows;
-  if (r->packed) {
-    rows = keys = 0;
-    for (const Sequence& s : r->sequences) keys = std::max(keys, s.kvLength);
-  }
-  if (a.pse->viewDims.size() == 4) return readPlanes(a, rows, keys, r);
+  if (a.pse->viewDims.size() == 4) return readPlanes(a, r);
   return refuseShape(a, r->packed ? runsText(*r) + " or four dimensions" : "four dimensions");
 }
 
