@@ -7,6 +7,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
+#include <list>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -27,11 +29,13 @@ struct Report {
   Stream::Done done;
 };
 
+using Reports = std::list<Report>;
+
 // Of a thread that was subscribed to streams of one device.
 struct Inbox {
   int device = -1;
   int streams = 0;
-  std::deque<Report> reports;
+  Reports reports;
   std::condition_variable changed;
 };
 
@@ -47,19 +51,21 @@ Subscriptions& subscriptions() {
 }
 
 // Takes a stream from its thread, with what waits there, and with the lock held.
-std::deque<Report> removeStream(Subscriptions& all, int32_t stream) {
-  std::deque<Report> orphans;
+Reports removeStream(Subscriptions& all, int32_t stream) {
+  Reports orphans;
   const auto found = all.threads.find(stream);
   if (found == all.threads.end()) {
     return orphans;
   }
   const auto owner = all.inboxes.find(found->second);
   Inbox& inbox = *owner->second;
-  std::deque<Report> kept;
-  for (Report& report : inbox.reports) {
-    (report.stream == stream ? orphans : kept).push_back(std::move(report));
+  for (auto report = inbox.reports.begin(); report != inbox.reports.end();) {
+    const auto next = std::next(report);
+    if (report->stream == stream) {
+      orphans.splice(orphans.end(), inbox.reports, report);
+    }
+    report = next;
   }
-  inbox.reports.swap(kept);
   if (--inbox.streams == 0) {
     inbox.changed.notify_all();
     all.inboxes.erase(owner);
@@ -69,7 +75,7 @@ std::deque<Report> removeStream(Subscriptions& all, int32_t stream) {
 }
 
 // Whom nobody will run any more, who waits for it must not wait for ever.
-void endOrphans(std::deque<Report> orphans) {
+void endOrphans(Reports orphans) {
   const SeparateFailures separate;
   for (Report& report : orphans) {
     if (report.done) {
@@ -170,18 +176,21 @@ aclError subscribe(const char* function, uint64_t threadId, const Stream& stream
                 function, static_cast<unsigned long long>(threadId), known->second->device,
                 stream.id(), stream.device());
   }
-  std::shared_ptr<Inbox>& inbox = all.inboxes[threadId];
-  if (inbox == nullptr) {
-    inbox = std::make_shared<Inbox>();
-    inbox->device = stream.device();
+  const auto inbox = known != all.inboxes.end() ? known->second : std::make_shared<Inbox>();
+  inbox->device = stream.device();
+  const auto thread = all.threads.emplace(stream.id(), threadId).first;
+  try {
+    all.inboxes.emplace(threadId, inbox);
+  } catch (...) {
+    all.threads.erase(thread);
+    throw;
   }
-  all.threads.emplace(stream.id(), threadId);
   ++inbox->streams;
   return ACL_SUCCESS;
 }
 
 aclError unsubscribe(const char* function, uint64_t threadId, const Stream& stream) {
-  std::deque<Report> orphans;
+  Reports orphans;
   {
     Subscriptions& all = subscriptions();
     std::lock_guard lock(all.mutex);
@@ -207,7 +216,7 @@ bool isSubscribed(const Stream& stream) {
 }
 
 void forgetCallbacksOf(const Stream& stream) {
-  std::deque<Report> orphans;
+  Reports orphans;
   {
     Subscriptions& all = subscriptions();
     std::lock_guard lock(all.mutex);
@@ -218,20 +227,19 @@ void forgetCallbacksOf(const Stream& stream) {
 
 void deliverCallback(int32_t stream, aclrtCallback callback, void* userData,
                      Stream::Done done) {
-  Report report{stream, callback, userData, std::move(done)};
+  Reports report;
+  report.push_back({stream, callback, userData, std::move(done)});
   {
     Subscriptions& all = subscriptions();
     std::lock_guard lock(all.mutex);
     if (const auto found = all.threads.find(stream); found != all.threads.end()) {
       Inbox& inbox = *all.inboxes[found->second];
-      inbox.reports.push_back(std::move(report));
+      inbox.reports.splice(inbox.reports.end(), report);
       inbox.changed.notify_all();
       return;
     }
   }
-  std::deque<Report> orphan;
-  orphan.push_back(std::move(report));
-  endOrphans(std::move(orphan));
+  endOrphans(std::move(report));
 }
 
 aclError processCallback(const char* function, int32_t timeout) {

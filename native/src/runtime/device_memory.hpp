@@ -32,6 +32,23 @@ class IntervalSet {
   size_t bytes_ = 0;
 };
 
+// The free pieces of a range, by place and by size.
+class Holes {
+ public:
+  using Place = std::map<size_t, size_t>::const_iterator;  // offset -> bytes
+
+  void add(size_t offset, size_t bytes);
+  void remove(Place hole);
+  // Never lacks memory.
+  void take(Holes& others);
+  const std::map<size_t, size_t>& byPlace() const { return byPlace_; }
+  const std::set<std::pair<size_t, size_t>>& bySize() const { return bySize_; }
+
+ private:
+  std::map<size_t, size_t> byPlace_;
+  std::set<std::pair<size_t, size_t>> bySize_;
+};
+
 // The memory of one simulated device: a range of addresses without access rights, and the mapping
 // behind it, of a file in memory that other processes can map too. Best fit with coalescing; freed
 // pages stay resident up to a limit.
@@ -60,8 +77,6 @@ class DeviceMemory {
 
   DeviceMemory(uintptr_t base, size_t span, size_t limit, ipc::File file);
   void* host(size_t offset) const;
-  void addFree(size_t offset, size_t bytes);
-  void removeFree(std::map<size_t, size_t>::iterator it);
   void giveBack();
 
   const uintptr_t base_;
@@ -73,8 +88,7 @@ class DeviceMemory {
   size_t committed_ = 0;
   uint64_t allocations_ = 0;
   std::map<size_t, Block> live_;
-  std::map<size_t, size_t> free_;  // offset -> bytes
-  std::set<std::pair<size_t, size_t>> freeBySize_;
+  Holes free_;
   IntervalSet dirty_;
 };
 

@@ -13,8 +13,10 @@ namespace {
 
 constexpr size_t kKept = 32;
 
+using Messages = std::vector<std::string>;  // newest first
+
 struct Failures {
-  std::deque<std::string> messages;
+  Messages messages;
   std::string returned;  // what aclGetRecentErrMsg gave last
 };
 
@@ -46,7 +48,7 @@ Failures& failures() {
 struct Shared {
   std::atomic<bool> isUsed{false};
   std::mutex mutex;
-  std::deque<std::string> messages;
+  Messages messages;
 };
 
 Shared& shared() {
@@ -61,14 +63,14 @@ bool isAclCode(long code) {
          (family >= 500 && family < 510);
 }
 
-void keep(std::deque<std::string>& messages, std::string message) {
-  messages.push_front(std::move(message));
+void keep(Messages& messages, std::string message) {
+  messages.insert(messages.begin(), std::move(message));
   if (messages.size() > kKept) {
     messages.pop_back();
   }
 }
 
-std::string take(std::deque<std::string>& messages) {
+std::string take(Messages& messages) {
   std::string text;
   for (const auto& message : messages) {
     if (!text.empty()) {

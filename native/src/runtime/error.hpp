@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdarg>
-#include <deque>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "acl/acl_base.h"
 
@@ -45,7 +45,7 @@ class SeparateFailures {
   ~SeparateFailures();
 
  private:
-  std::deque<std::string> before_;
+  std::vector<std::string> before_;
   aclError lastBefore_;
 };
 

@@ -46,6 +46,8 @@ aclError record(const char* function, aclrtEvent eventHandle, aclrtStream stream
     return error;
   }
   std::shared_ptr<Capture> capture;
+  std::shared_ptr<Capture> before;
+  bool wasAwaited = false;
   {
     std::lock_guard lock(event->mutex);
     if (event->capture != nullptr && event->kind == EventKind::kWithFlag &&
@@ -56,9 +58,10 @@ aclError record(const char* function, aclrtEvent eventHandle, aclrtStream stream
                   "does not",
                   function);
     }
-    capture = event->awaited != nullptr ? std::move(event->awaited) : std::make_shared<Capture>();
+    wasAwaited = event->awaited != nullptr;
+    capture = wasAwaited ? std::move(event->awaited) : std::make_shared<Capture>();
     event->awaited = nullptr;
-    event->capture = capture;
+    before = std::exchange(event->capture, capture);
   }
   try {
     stream->submit(
@@ -68,7 +71,14 @@ aclError record(const char* function, aclrtEvent eventHandle, aclrtStream stream
         },
         [capture](aclError code) { capture->complete(code); });
   } catch (...) {
-    capture->complete(ACL_ERROR_FAILURE);  // nobody shall wait for it
+    {
+      std::lock_guard lock(event->mutex);
+      event->capture = before;
+      event->awaited = wasAwaited ? capture : nullptr;
+    }
+    if (!wasAwaited) {
+      capture->complete(ACL_ERROR_FAILURE);  // for who has come to wait for it meanwhile
+    }
     throw;
   }
   return ACL_SUCCESS;

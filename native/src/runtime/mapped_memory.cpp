@@ -110,8 +110,13 @@ aclError mapHost(const char* function, int device, void* host, size_t bytes, voi
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION, "%s: no device addresses are left for %zu bytes",
                 function, bytes);
   }
-  mappings().byHost.emplace(begin, hole);
-  mappings().byDevice.emplace(hole, Mapping{begin, bytes, device});
+  const auto byHost = mappings().byHost.emplace(begin, hole).first;
+  try {
+    mappings().byDevice.emplace(hole, Mapping{begin, bytes, device});
+  } catch (...) {
+    mappings().byHost.erase(byHost);
+    throw;
+  }
   *devicePtr = reinterpret_cast<void*>(hole);
   return ACL_SUCCESS;
 }

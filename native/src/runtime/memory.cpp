@@ -111,6 +111,28 @@ void IntervalSet::remove(size_t begin, size_t end) {
   }
 }
 
+// ---- Holes ----
+
+void Holes::add(size_t offset, size_t bytes) {
+  const auto size = bySize_.emplace(bytes, offset).first;
+  try {
+    byPlace_.emplace(offset, bytes);
+  } catch (...) {
+    bySize_.erase(size);
+    throw;
+  }
+}
+
+void Holes::remove(Place hole) {
+  bySize_.erase({hole->second, hole->first});
+  byPlace_.erase(hole);
+}
+
+void Holes::take(Holes& others) {
+  byPlace_.merge(others.byPlace_);
+  bySize_.merge(others.bySize_);
+}
+
 // ---- DeviceMemory ----
 
 namespace {
@@ -162,7 +184,7 @@ std::unique_ptr<DeviceMemory> DeviceMemory::reserve(size_t limit) {
 
 DeviceMemory::DeviceMemory(uintptr_t base, size_t span, size_t limit, ipc::File file)
     : base_(base), span_(span), limit_(limit), file_(std::move(file)) {
-  addFree(0, span);
+  free_.add(0, span);
 }
 
 bool DeviceMemory::contains(const void* p) const {
@@ -177,16 +199,6 @@ void* DeviceMemory::host(size_t offset) const {
   return reinterpret_cast<void*>(base_ + kDeviceToHost + offset);
 }
 
-void DeviceMemory::addFree(size_t offset, size_t bytes) {
-  free_.emplace(offset, bytes);
-  freeBySize_.emplace(bytes, offset);
-}
-
-void DeviceMemory::removeFree(std::map<size_t, size_t>::iterator it) {
-  freeBySize_.erase({it->second, it->first});
-  free_.erase(it);
-}
-
 aclError DeviceMemory::allocate(size_t bytes, void** devicePtr) {
   std::unique_lock lock(mutex_);
   if (bytes > limit_ - used_) {
@@ -198,11 +210,12 @@ aclError DeviceMemory::allocate(size_t bytes, void** devicePtr) {
   const size_t unit = bytes >= kPageAligned ? kPage : 64;
   const size_t room = roundUp(bytes, 64);
   // The smallest hole that is large enough at its first aligned offset.
-  auto fit = freeBySize_.lower_bound({room, 0});
-  while (fit != freeBySize_.end() && roundUp(fit->second, unit) + room > fit->second + fit->first) {
+  const auto& bySize = free_.bySize();
+  auto fit = bySize.lower_bound({room, 0});
+  while (fit != bySize.end() && roundUp(fit->second, unit) + room > fit->second + fit->first) {
     ++fit;
   }
-  if (fit == freeBySize_.end()) {
+  if (fit == bySize.end()) {
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
                 "device memory is fragmented: no hole of %zu bytes although %zu of %zu are free",
                 bytes, limit_ - used_, limit_);
@@ -218,14 +231,19 @@ aclError DeviceMemory::allocate(size_t bytes, void** devicePtr) {
     madvise(host(committed_), end - committed_, MADV_HUGEPAGE);
     committed_ = end;
   }
-  removeFree(free_.find(hole));
+  // What may lack memory comes before anything changes.
+  std::map<size_t, Block> taken{{begin, Block{bytes, room, allocations_ + 1}}};
+  Holes rest;
   if (begin > hole) {
-    addFree(hole, begin - hole);
+    rest.add(hole, begin - hole);
   }
   if (hole + holeBytes > begin + room) {
-    addFree(begin + room, hole + holeBytes - begin - room);
+    rest.add(begin + room, hole + holeBytes - begin - room);
   }
-  live_.emplace(begin, Block{bytes, room, ++allocations_});
+  free_.remove(free_.byPlace().find(hole));
+  free_.take(rest);
+  live_.merge(taken);
+  ++allocations_;
   used_ += bytes;
   dirty_.remove(begin, begin + room);
   lock.unlock();
@@ -248,24 +266,27 @@ aclError DeviceMemory::release(void* devicePtr) {
   if (options().debug) {
     fillBytes(host(offset), kUndefinedByte, block.room);
   }
-  live_.erase(it);
-  used_ -= block.bytes;
   size_t begin = offset;
   size_t end = offset + block.room;
-  auto next = free_.lower_bound(begin);
-  if (next != free_.end() && next->first == end) {
-    end += next->second;
-    removeFree(next);
+  const auto& byPlace = free_.byPlace();
+  const auto next = byPlace.lower_bound(begin);
+  const bool meetsNext = next != byPlace.end() && next->first == end;
+  const auto previous = next == byPlace.begin() ? byPlace.end() : std::prev(next);
+  const bool meetsPrevious =
+      previous != byPlace.end() && previous->first + previous->second == begin;
+  end += meetsNext ? next->second : 0;
+  begin -= meetsPrevious ? previous->second : 0;
+  Holes hole;
+  hole.add(begin, end - begin);  // may lack memory, so it comes before anything changes
+  if (meetsNext) {
+    free_.remove(next);
   }
-  next = free_.lower_bound(begin);
-  if (next != free_.begin()) {
-    const auto previous = std::prev(next);
-    if (previous->first + previous->second == begin) {
-      begin = previous->first;
-      removeFree(previous);
-    }
+  if (meetsPrevious) {
+    free_.remove(previous);
   }
-  addFree(begin, end - begin);
+  free_.take(hole);
+  live_.erase(it);
+  used_ -= block.bytes;
   dirty_.add(offset, offset + block.room);
   // Debug keeps freed memory filled, which pages given back are not.
   if (dirty_.bytes() > limit_ / kKeptShare && !options().debug) {

@@ -82,30 +82,25 @@ Stream::Stream(int device, uint64_t context, int32_t id, std::shared_ptr<Failure
       delays_(options().scheduleSeed * 1000003 + static_cast<uint64_t>(id)) {}
 
 void Stream::submit(Task task, Dropped dropped) {
-  std::deque<Entry> refused;
+  Entries entries;
+  entries.push_back({std::move(task), std::move(dropped)});
   aclError reason = failureMode_->failure();
   {
     std::lock_guard lock(mutex_);
     if (reason == ACL_SUCCESS && aborting_) {
       reason = ACL_ERROR_RT_STREAM_ABORT;
     }
-    if (reason != ACL_SUCCESS) {
-      refused.push_back({std::move(task), std::move(dropped)});
-    } else {
-      tasks_.push_back({std::move(task), std::move(dropped)});
+    if (reason == ACL_SUCCESS) {
       if (!running_) {
-        try {
-          wake();
-        } catch (...) {
-          tasks_.pop_back();
-          throw;
-        }
+        wake();
         running_ = true;
       }
+      tasks_.splice(tasks_.end(), entries);
       ++submitted_;
+      return;
     }
   }
-  drop(std::move(refused), reason);
+  drop(std::move(entries), reason);
 }
 
 void Stream::submitKernel(std::function<aclError()> kernel) {
@@ -244,8 +239,8 @@ bool Stream::idle() {
 }
 
 // With the lock held.
-std::deque<Stream::Entry> Stream::takeAll() {
-  std::deque<Entry> entries;
+Stream::Entries Stream::takeAll() {
+  Entries entries;
   entries.swap(tasks_);
   completed_ += entries.size();
   progress_.notify_all();
@@ -253,7 +248,7 @@ std::deque<Stream::Entry> Stream::takeAll() {
 }
 
 // Without any lock: who waits for these tasks may go on.
-void Stream::drop(std::deque<Entry> entries, aclError code) {
+void Stream::drop(Entries entries, aclError code) {
   const SeparateFailures separate;
   for (Entry& entry : entries) {
     if (entry.dropped) {

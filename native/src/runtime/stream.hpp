@@ -4,8 +4,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -91,12 +91,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
     Task task;
     Dropped dropped;
   };
+  using Entries = std::list<Entry>;  // takes no memory to be made or moved
 
   void wake();
   void run();
   void complete(aclError code, std::string words);
-  std::deque<Entry> takeAll();
-  static void drop(std::deque<Entry> entries, aclError code);
+  Entries takeAll();
+  static void drop(Entries entries, aclError code);
   bool cancelWaiting(aclError code, const char* words);
 
   const int device_;
@@ -106,7 +107,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const Settings settings_;
   std::mutex mutex_;
   std::condition_variable progress_;
-  std::deque<Entry> tasks_;
+  Entries tasks_;
   std::shared_ptr<Step> current_;  // the task under way
   bool running_ = false;
   bool aborting_ = false;
