@@ -187,23 +187,16 @@ static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t works
   if (handle == nullptr) {
     return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: executor is NULL", op);
   }
-  if (!live<aclOpExecutor>().contains(handle)) {
+  auto executor = live<aclOpExecutor>().takeUnless(
+      handle, [](const aclOpExecutor& e) { return e.repeatable; });
+  if (!executor) {
     return fail(ACLNN_ERR_PARAM_INVALID,
                 "%s: the executor %p was used already (only a repeatable one runs twice) or never "
                 "created",
                 op, static_cast<void*>(handle));
   }
-  std::optional<aclOpExecutor> consumed;
-  if (!handle->repeatable) {
-    consumed = live<aclOpExecutor>().take(handle);
-    if (!consumed) {
-      return fail(ACLNN_ERR_PARAM_INVALID, "%s: another thread uses the executor %p", op,
-                  static_cast<void*>(handle));
-    }
-  }
-  aclOpExecutor& executor = consumed ? *consumed : *handle;
-  if (executor.op != op) {
-    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the executor is one of %s", op, executor.op.c_str());
+  if (executor->op != op) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: the executor is one of %s", op, executor->op.c_str());
   }
   std::shared_ptr<Stream> stream;
   if (resolveStream(streamHandle, &stream) != ACL_SUCCESS) {
@@ -211,13 +204,12 @@ static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t works
   }
   DeviceSpan workspaceSpan{};
   if (const aclnnStatus status =
-          checkWorkspace(op, workspace, workspaceSize, executor.workspaceSize, stream->device(),
+          checkWorkspace(op, workspace, workspaceSize, executor->workspaceSize, stream->device(),
                          &workspaceSpan);
       status != ACLNN_SUCCESS) {
     return status;
   }
-  auto spans = consumed ? std::move(executor.spans) : executor.spans;
-  for (DeviceSpan& span : spans) {
+  for (DeviceSpan& span : executor->spans) {
     aclnnStatus status = checkTensorKept(op, span);
     if (status == ACLNN_SUCCESS) {
       status = checkMemory(op, span, stream->device());
@@ -226,9 +218,9 @@ static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t works
       return status;
     }
   }
-  Binding binding(workspace == nullptr ? nullptr : toHost(workspace), std::move(spans));
-  stream->submitKernel([op = executor.op, workspaceSpan, binding = std::move(binding),
-                        kernel = consumed ? std::move(executor.kernel) : executor.kernel] {
+  Binding binding(workspace == nullptr ? nullptr : toHost(workspace), std::move(executor->spans));
+  stream->submitKernel([op = std::move(executor->op), kernel = std::move(executor->kernel),
+                        binding = std::move(binding), workspaceSpan] {
     return runKernel(op, kernel, binding, workspaceSpan);
   });
   return ACLNN_SUCCESS;

@@ -20,34 +20,38 @@ bool belongs(const DeviceSpan& span, Among among) {
          (span.use == Use::kInput) == (among == Among::kInputs);
 }
 
-aclnnStatus checkExecutor(const char* function, const aclOpExecutor* executor) {
-  if (executor == nullptr) {
+// Runs body(executor).
+template <class Body>
+aclnnStatus onExecutor(const char* function, aclOpExecutor* handle, const Body& body) {
+  if (handle == nullptr) {
     return fail(ACLNN_ERR_INNER_NULLPTR, "%s: executor is NULL", function);
   }
-  return live<aclOpExecutor>().contains(executor)
-             ? ACLNN_SUCCESS
-             : fail(ACLNN_ERR_PARAM_INVALID,
-                    "%s: the executor %p was used already or never created", function,
-                    static_cast<const void*>(executor));
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&]() -> aclnnStatus {
+    const auto status = live<aclOpExecutor>().with(handle, body);
+    return status ? *status
+                  : fail(ACLNN_ERR_PARAM_INVALID,
+                         "%s: the executor %p was used already or never created", function,
+                         static_cast<void*>(handle));
+  });
 }
 
 // The argument at a position, which is a list or not; nullptr with words.
-DeviceSpan* findArgument(const char* function, aclOpExecutor* executor, Among among, size_t index,
+DeviceSpan* findArgument(const char* function, aclOpExecutor& executor, Among among, size_t index,
                          bool isList) {
   size_t count = 0;
-  for (DeviceSpan& span : executor->spans) {
+  for (DeviceSpan& span : executor.spans) {
     if (!belongs(span, among) || span.place > 0 || count++ != index) {
       continue;
     }
     if ((span.place >= 0) != isList) {
       fail(ACLNN_ERR_PARAM_INVALID, "%s: number %zu of the %s of %s, %s, is %s list", function,
-           index, nameOf(among), executor->op.c_str(), span.name, isList ? "no" : "a");
+           index, nameOf(among), executor.op.c_str(), span.name, isList ? "no" : "a");
       return nullptr;
     }
     return &span;
   }
   fail(ACLNN_ERR_PARAM_INVALID, "%s: index %zu, but %s has %zu %s", function, index,
-       executor->op.c_str(), count, nameOf(among));
+       executor.op.c_str(), count, nameOf(among));
   return nullptr;
 }
 
@@ -86,12 +90,9 @@ aclnnStatus changeAddress(const char* function, const aclOpExecutor& executor, D
   return ACLNN_SUCCESS;
 }
 
-aclnnStatus setAddress(const char* function, aclOpExecutor* executor, Among among, size_t index,
+aclnnStatus setAddress(const char* function, aclOpExecutor* handle, Among among, size_t index,
                        aclTensor* tensor, void* addr) {
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&] {
-    if (const aclnnStatus status = checkExecutor(function, executor); status != ACLNN_SUCCESS) {
-      return status;
-    }
+  return onExecutor(function, handle, [&](aclOpExecutor& executor) -> aclnnStatus {
     if (tensor == nullptr) {
       return fail(ACLNN_ERR_INNER_NULLPTR, "%s: tensor is NULL", function);
     }
@@ -100,18 +101,15 @@ aclnnStatus setAddress(const char* function, aclOpExecutor* executor, Among amon
       return status;
     }
     DeviceSpan* span = findArgument(function, executor, among, index, false);
-    return span == nullptr ? aclnnStatus{ACLNN_ERR_PARAM_INVALID}
-                           : changeAddress(function, *executor, span, tensor, addr);
+    return span == nullptr ? ACLNN_ERR_PARAM_INVALID
+                           : changeAddress(function, executor, span, tensor, addr);
   });
 }
 
-aclnnStatus setAddressInList(const char* function, aclOpExecutor* executor, Among among,
+aclnnStatus setAddressInList(const char* function, aclOpExecutor* handle, Among among,
                              size_t index, size_t relativeIndex, aclTensorList* tensors,
                              void* addr) {
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&] {
-    if (const aclnnStatus status = checkExecutor(function, executor); status != ACLNN_SUCCESS) {
-      return status;
-    }
+  return onExecutor(function, handle, [&](aclOpExecutor& executor) -> aclnnStatus {
     if (tensors == nullptr) {
       return fail(ACLNN_ERR_INNER_NULLPTR, "%s: tensors is NULL", function);
     }
@@ -121,9 +119,9 @@ aclnnStatus setAddressInList(const char* function, aclOpExecutor* executor, Amon
     }
     DeviceSpan* first = findArgument(function, executor, among, index, true);
     if (first == nullptr) {
-      return aclnnStatus{ACLNN_ERR_PARAM_INVALID};
+      return ACLNN_ERR_PARAM_INVALID;
     }
-    const DeviceSpan* end = executor->spans.data() + executor->spans.size();
+    const DeviceSpan* end = executor.spans.data() + executor.spans.size();
     size_t size = 1;
     while (first + size < end && first[size].place > 0) {
       ++size;
@@ -131,10 +129,10 @@ aclnnStatus setAddressInList(const char* function, aclOpExecutor* executor, Amon
     if (relativeIndex >= size || relativeIndex >= tensors->values.size()) {
       return fail(ACLNN_ERR_PARAM_INVALID,
                   "%s: relativeIndex %zu, but %s of %s has %zu tensors and the list given %zu",
-                  function, relativeIndex, first->name, executor->op.c_str(), size,
+                  function, relativeIndex, first->name, executor.op.c_str(), size,
                   tensors->values.size());
     }
-    return changeAddress(function, *executor, first + relativeIndex,
+    return changeAddress(function, executor, first + relativeIndex,
                          const_cast<aclTensor*>(tensors->values[relativeIndex]), addr);
   });
 }
@@ -145,16 +143,22 @@ extern "C" {
 
 // CANN may answer 561000 for an operator that cannot run twice; all of these can.
 aclnnStatus aclSetAclOpExecutorRepeatable(aclOpExecutor* executor) {
-  const aclnnStatus status = checkExecutor("aclSetAclOpExecutorRepeatable", executor);
-  if (status == ACLNN_SUCCESS) {
-    executor->repeatable = true;
-  }
-  return status;
+  return onExecutor("aclSetAclOpExecutorRepeatable", executor, [](aclOpExecutor& e) {
+    e.repeatable = true;
+    return ACLNN_SUCCESS;
+  });
 }
 
 aclnnStatus aclDestroyAclOpExecutor(aclOpExecutor* executor) {
-  const aclnnStatus status = checkExecutor("aclDestroyAclOpExecutor", executor);
-  return status == ACLNN_SUCCESS ? destroy("aclDestroyAclOpExecutor", executor) : status;
+  const char* function = "aclDestroyAclOpExecutor";
+  if (executor == nullptr) {
+    return fail(ACLNN_ERR_INNER_NULLPTR, "%s: executor is NULL", function);
+  }
+  return live<aclOpExecutor>().destroy(executor)
+             ? ACLNN_SUCCESS
+             : fail(ACLNN_ERR_PARAM_INVALID,
+                    "%s: the executor %p was used already or never created", function,
+                    static_cast<void*>(executor));
 }
 
 #define ADDRESS_FUNCTION(name, among) \

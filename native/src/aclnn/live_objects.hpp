@@ -38,12 +38,33 @@ class LiveObjects {
 
   bool destroy(const T* object) { return take(object).has_value(); }
 
-  // Destroys the object and returns what it was.
-  std::optional<T> take(const T* handle) {
+  // What body(object) returns; nothing if there is no such object. Nobody else uses it meanwhile.
+  template <class Body>
+  auto with(const T* handle, const Body& body)
+      -> std::optional<decltype(body(std::declval<T&>()))> {
     std::lock_guard lock(mutex_);
-    if (objects_.erase(handle) == 0) {
+    if (objects_.count(handle) == 0) {
       return std::nullopt;
     }
+    return body(*const_cast<T*>(handle));
+  }
+
+  // Destroys the object and returns what it was.
+  std::optional<T> take(const T* handle) {
+    return takeUnless(handle, [](const T&) { return false; });
+  }
+
+  // The same, but the object stays if it is one to keep.
+  template <class Predicate>
+  std::optional<T> takeUnless(const T* handle, const Predicate& keep) {
+    std::lock_guard lock(mutex_);
+    if (objects_.count(handle) == 0) {
+      return std::nullopt;
+    }
+    if (keep(*handle)) {
+      return *handle;
+    }
+    objects_.erase(handle);
     T* object = const_cast<T*>(handle);
     std::optional<T> taken(std::move(*object));
     object->~T();
