@@ -15626,6 +15626,313 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnFlashAttentionScoreV3GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreV3GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreV3GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionScoreV3GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreV3GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionScoreV3GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreV3GetWorkspaceSize$address() {
+        return aclnnFlashAttentionScoreV3GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreV3GetWorkspaceSize(MemorySegment query, MemorySegment key, MemorySegment value, MemorySegment realShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment sinkOptional, MemorySegment prefixOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment softmaxOutOut, MemorySegment attentionOutOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionScoreV3GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreV3GetWorkspaceSize", query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, sinkOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, sinkOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreV3 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreV3");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreV3$descriptor() {
+        return aclnnFlashAttentionScoreV3.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreV3$handle() {
+        return aclnnFlashAttentionScoreV3.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreV3$address() {
+        return aclnnFlashAttentionScoreV3.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreV3(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionScoreV3.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreV3", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreV4GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreV4GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t outDtype, int64_t pseType, char *softmaxOutLayout, int64_t seed, int64_t offset, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreV4GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionScoreV4GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t outDtype, int64_t pseType, char *softmaxOutLayout, int64_t seed, int64_t offset, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreV4GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionScoreV4GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t outDtype, int64_t pseType, char *softmaxOutLayout, int64_t seed, int64_t offset, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreV4GetWorkspaceSize$address() {
+        return aclnnFlashAttentionScoreV4GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4GetWorkspaceSize(const aclTensor *query, const aclTensor *key, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t outDtype, int64_t pseType, char *softmaxOutLayout, int64_t seed, int64_t offset, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreV4GetWorkspaceSize(MemorySegment query, MemorySegment key, MemorySegment value, MemorySegment realShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment queryRopeOptional, MemorySegment keyRopeOptional, MemorySegment dScaleQOptional, MemorySegment dScaleKOptional, MemorySegment dScaleVOptional, MemorySegment sinkOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long outDtype, long pseType, MemorySegment softmaxOutLayout, long seed, long offset, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment softmaxOutOut, MemorySegment attentionOutOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionScoreV4GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreV4GetWorkspaceSize", query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, queryRopeOptional, keyRopeOptional, dScaleQOptional, dScaleKOptional, dScaleVOptional, sinkOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, outDtype, pseType, softmaxOutLayout, seed, offset, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, key, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, queryRopeOptional, keyRopeOptional, dScaleQOptional, dScaleKOptional, dScaleVOptional, sinkOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, outDtype, pseType, softmaxOutLayout, seed, offset, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreV4 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreV4");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreV4$descriptor() {
+        return aclnnFlashAttentionScoreV4.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreV4$handle() {
+        return aclnnFlashAttentionScoreV4.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreV4$address() {
+        return aclnnFlashAttentionScoreV4.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreV4(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionScoreV4.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreV4", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnFlashAttentionVarLenScoreGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -16219,6 +16526,159 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize$address() {
+        return aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *key, const aclTensor *keyRope, const aclTensor *value, const aclTensor *realShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *sinkOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxOutLayout, const aclTensor *softmaxMaxOut, const aclTensor *softmaxSumOut, const aclTensor *softmaxOutOut, const aclTensor *attentionOutOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize(MemorySegment query, MemorySegment queryRope, MemorySegment key, MemorySegment keyRope, MemorySegment value, MemorySegment realShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment sinkOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment softmaxOutLayout, MemorySegment softmaxMaxOut, MemorySegment softmaxSumOut, MemorySegment softmaxOutOut, MemorySegment attentionOutOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV5GetWorkspaceSize", query, queryRope, key, keyRope, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, sinkOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxOutLayout, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, queryRope, key, keyRope, value, realShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, sinkOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxOutLayout, softmaxMaxOut, softmaxSumOut, softmaxOutOut, attentionOutOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionVarLenScoreV5 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionVarLenScoreV5");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionVarLenScoreV5$descriptor() {
+        return aclnnFlashAttentionVarLenScoreV5.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionVarLenScoreV5$handle() {
+        return aclnnFlashAttentionVarLenScoreV5.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionVarLenScoreV5$address() {
+        return aclnnFlashAttentionVarLenScoreV5.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionVarLenScoreV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionVarLenScoreV5(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionVarLenScoreV5.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionVarLenScoreV5", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnFlashAttentionScoreGradGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
@@ -16511,6 +16971,160 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnFlashAttentionScoreGradV2", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreGradV3GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreGradV3GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreGradV3GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionScoreGradV3GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreGradV3GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionScoreGradV3GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreGradV3GetWorkspaceSize$address() {
+        return aclnnFlashAttentionScoreGradV3GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreGradV3GetWorkspaceSize(MemorySegment query, MemorySegment keyIn, MemorySegment value, MemorySegment dy, MemorySegment pseShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment softmaxMaxOptional, MemorySegment softmaxSumOptional, MemorySegment softmaxInOptional, MemorySegment attentionInOptional, MemorySegment sinkInOptional, MemorySegment prefixOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment dqOut, MemorySegment dkOut, MemorySegment dvOut, MemorySegment dpseOut, MemorySegment dsinkOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionScoreGradV3GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreGradV3GetWorkspaceSize", query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, sinkInOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dkOut, dvOut, dpseOut, dsinkOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, sinkInOptional, prefixOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, dqOut, dkOut, dvOut, dpseOut, dsinkOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreGradV3 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreGradV3");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreGradV3$descriptor() {
+        return aclnnFlashAttentionScoreGradV3.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreGradV3$handle() {
+        return aclnnFlashAttentionScoreGradV3.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreGradV3$address() {
+        return aclnnFlashAttentionScoreGradV3.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV3(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreGradV3(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionScoreGradV3.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreGradV3", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
@@ -17126,6 +17740,167 @@ public class cann_h extends cann_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV4", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxInLayout, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxInLayout, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxInLayout, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize(const aclTensor *query, const aclTensor *queryRope, const aclTensor *keyIn, const aclTensor *keyInRope, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, char *softmaxInLayout, const aclTensor *dqOut, const aclTensor *dqRopeOut, const aclTensor *dkOut, const aclTensor *dkRopeOut, const aclTensor *dvOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize(MemorySegment query, MemorySegment queryRope, MemorySegment keyIn, MemorySegment keyInRope, MemorySegment value, MemorySegment dy, MemorySegment pseShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment softmaxMaxOptional, MemorySegment softmaxSumOptional, MemorySegment softmaxInOptional, MemorySegment attentionInOptional, MemorySegment sinkInOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, long innerPrecise, long sparseMode, long pseType, MemorySegment softmaxInLayout, MemorySegment dqOut, MemorySegment dqRopeOut, MemorySegment dkOut, MemorySegment dkRopeOut, MemorySegment dvOut, MemorySegment dpseOut, MemorySegment dsinkOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize", query, queryRope, keyIn, keyInRope, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, sinkInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxInLayout, dqOut, dqRopeOut, dkOut, dkRopeOut, dvOut, dpseOut, dsinkOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, queryRope, keyIn, keyInRope, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, sinkInOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, innerPrecise, sparseMode, pseType, softmaxInLayout, dqOut, dqRopeOut, dkOut, dkRopeOut, dvOut, dpseOut, dsinkOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionUnpaddingScoreGradV5 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionUnpaddingScoreGradV5");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionUnpaddingScoreGradV5$descriptor() {
+        return aclnnFlashAttentionUnpaddingScoreGradV5.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionUnpaddingScoreGradV5$handle() {
+        return aclnnFlashAttentionUnpaddingScoreGradV5.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionUnpaddingScoreGradV5$address() {
+        return aclnnFlashAttentionUnpaddingScoreGradV5.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionUnpaddingScoreGradV5(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionUnpaddingScoreGradV5(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionUnpaddingScoreGradV5.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionUnpaddingScoreGradV5", workspace, workspaceSize, executor, stream);
             }
             return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
         } catch (Error | RuntimeException ex) {
