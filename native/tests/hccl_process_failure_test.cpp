@@ -57,7 +57,7 @@ void join(const Process& process, const HcclRootInfo& rootInfo, uint32_t rank,
   body(r);
 }
 
-// The processes in `killed` die in the midst of it; what all others see is checked by the body, whose
+// The process `victim` dies in the midst of it; what all others see is checked by the body, whose
 // second argument is the dead process.
 void withVictim(const char* test, const Shape& shape, size_t victim,
                 const std::function<void(const Rank&, const std::string&)>& body) {

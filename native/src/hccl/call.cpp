@@ -17,6 +17,8 @@ bool hasCountPerRank(Op op) {
 
 bool isSend(const Call& call) { return call.op == Op::kSend || call.op == Op::kBatchSend; }
 
+std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
+
 const char* functionOf(Op op) {
   switch (op) {
     case Op::kSend:

@@ -40,6 +40,8 @@ struct Call {
   uint32_t root = 0;  // of Broadcast, Reduce and Scatter
 };
 
+// "rank 3"
+std::string rankWord(uint32_t rank);
 const char* functionOf(Op op);
 // Of the two ends of a transfer, whether this is the source.
 bool isSend(const Call& call);

@@ -40,10 +40,10 @@ class Group {
   int device(uint32_t rank) const { return devices_[rank]; }
   const Settings& settings() const { return settings_; }
 
-  // The host of a rank (of this process) is in this call, which concerns these peers. The first time
-  // it stays there until each of them has made a call that concerns the rank: `offer` tells the
-  // peers, `await` waits for theirs. A wait that ends without them has recorded its words; one that
-  // was too long fails the communicator.
+  // The host of a rank (of this process) is in this call, which concerns these peers. The first
+  // time it stays there until each of them has made a call that concerns the rank: `offer` tells
+  // the peers, `await` waits for theirs. A wait that ends without them has recorded its words; one
+  // that was too long fails the communicator.
   virtual void offer(const Call& call, const std::vector<uint32_t>& peers) = 0;
   virtual HcclResult await(const char* function, const Call& call,
                            const std::vector<uint32_t>& peers) = 0;

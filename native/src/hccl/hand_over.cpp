@@ -129,7 +129,7 @@ std::shared_ptr<LocalGroup> takeOver(const Hosting& hosting) {
   std::shared_ptr<LocalGroup> group = makeGroup(identity.name, identity.devices,
                                                 identity.processes, hosting.settings, {});
   for (uint32_t rank = 0; rank < group->size(); ++rank) {
-    if (hosting.hasLeft[rank] != 0) {
+    if (hosting.hasLeft.at(rank) != 0) {
       group->leave(rank);
     }
   }

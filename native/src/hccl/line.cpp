@@ -151,7 +151,7 @@ void Line::received(ipc::Reader& message, ipc::File file) {
     answer({failure, message.getText()});
   } else if (kind == Kind::kHost) {
     hosted_ = takeOver(readHosting(message));
-  } else if (kind == Kind::kHostMember) {
+  } else if (kind == Kind::kHostMember && hosted_ != nullptr) {
     takeOverMember(hosted_, message.get<uint32_t>(), std::move(file));
   } else if (kind == Kind::kHostEnd) {
     hosted_.reset();

@@ -19,8 +19,6 @@ namespace {
 // Above this, the thread that serves the connections leaves the work to others.
 constexpr size_t kQuick = size_t{64} << 10;
 
-std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
-
 template <class Work>
 void unlessHeldUp(size_t bytes, Work work) {
   if (bytes > kQuick && ipc::EventLoop::isHere()) {

@@ -7,11 +7,6 @@
 #include "runtime/error.hpp"
 
 namespace cann4j::hccl {
-namespace {
-
-std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
-
-}  // namespace
 
 void LocalGroup::offer(const Call& call, const std::vector<uint32_t>& peers) {
   links_.offer(call, peers);

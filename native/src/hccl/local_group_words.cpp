@@ -7,11 +7,6 @@
 #include "hccl/local_group.hpp"
 
 namespace cann4j::hccl {
-namespace {
-
-std::string rankWord(uint32_t rank) { return "rank " + std::to_string(rank); }
-
-}  // namespace
 
 std::string LocalGroup::disagreement(uint64_t sequence, const Meeting& meeting,
                                 const Arrival& late) const {
@@ -83,7 +78,8 @@ std::string LocalGroup::whereabouts(uint32_t rank) const {
     return "it waits in " + describe(*call);
   }
   if (members_[rank].remote != nullptr) {
-    return "no stream of its process " + std::to_string(processes_[rank]) + " has reached such a call";
+    return "no stream of its process " + std::to_string(processes_[rank]) +
+           " has reached such a call";
   }
   uint32_t submitted = inFlight(rank);
   if (submitted > 0) {

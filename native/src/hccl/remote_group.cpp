@@ -216,8 +216,9 @@ void RemoteGroup::lose(const Line& line) {
       ranks += (ranks.empty() ? "rank " : ", rank ") + std::to_string(rank);
     }
   }
-  end((ranks.empty() ? "" : ranks + ": ") + "process " + std::to_string(line.coordinator()) +
-      ", where the operations of the communicator meet, has ended");
+  const std::string process = "process " + std::to_string(line.coordinator());
+  end((ranks.empty() ? process : ranks + " (" + process + ")") +
+      " has ended, where the operations of the communicator meet");
 }
 
 void RemoteGroup::leave(uint32_t) {
