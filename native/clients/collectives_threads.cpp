@@ -2,6 +2,7 @@
 // Every HCCL operation between threads of one process, a device each, on communicators made in every way.
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
@@ -72,8 +73,9 @@ void rootInfo(bool configured) {
 
 // The ranks are in a file, all of them on this server.
 void clusterInfo(bool configured) {
-  char path[] = "/tmp/rank_table_XXXXXX";
-  const int file = mkstemp(path);
+  std::string name = (std::filesystem::temp_directory_path() / "rank_table_XXXXXX").string();
+  const int file = mkstemp(name.data());
+  const char *path = name.c_str();
   REQUIRE(file >= 0, path);
   std::string table = R"({"status": "completed", "version": "1.0", "server_count": "1", "server_list": [)"
                       R"({"server_id": "127.0.0.1", "device": [)";
