@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Communicators whose ranks are processes, or threads of several processes: what they compute.
 #include <fstream>
+#include <memory>
+#include <random>
 
 #include "processes.hpp"
 
@@ -521,5 +523,56 @@ TEST(what_waits_moves_when_the_process_ends_where_it_waited) {
         CHECK_OK(HcclCommDestroy(sub));
       });
     });
+  });
+}
+
+TEST(random_transfers_while_one_process_after_the_other_ends) {
+  // Drawn once, and the same in all processes.
+  const char* chosen = std::getenv("CANN4J_TEST_SEED");
+  const uint32_t seed = chosen != nullptr ? static_cast<uint32_t>(std::stoul(chosen))
+                                          : static_cast<uint32_t>(std::random_device()());
+  ranks::Variable pass("CANN4J_TEST_SEED", std::to_string(seed).c_str());
+  if (std::getenv(processes::kIndex) == nullptr) {
+    std::printf("        CANN4J_TEST_SEED=%u hccl_process_test %s\n", seed, THIS_TEST);
+  }
+  processes::run(THIS_TEST, {{0}, {4, 1}, {2}, {3}, {5}}, [seed](const Rank& r) {
+    struct Transfer {
+      uint32_t source;
+      uint32_t target;
+      uint64_t count;
+      bool synchronized;  // or in a row with those that follow
+    };
+    std::mt19937 random(seed);
+    std::vector<Transfer> transfers;
+    for (int i = 0; i < 240; ++i) {
+      // The later, the fewer ranks still take part, and each of them may be the first to end.
+      const uint32_t left = std::max(2u, r.size - i / 40);
+      const uint32_t offset = seed % r.size;
+      const uint32_t a = random() % left;
+      const uint32_t b = (a + 1 + random() % (left - 1)) % left;
+      transfers.push_back({(a + offset) % r.size, (b + offset) % r.size, 1 + random() % 5000,
+                           random() % 3 == 0});
+    }
+    std::vector<std::unique_ptr<DeviceMemory>> received;
+    std::vector<std::vector<int32_t>> expected;
+    DeviceMemory own(elements(r.rank, 0, 5000));
+    for (const Transfer& t : transfers) {
+      if (t.source == r.rank) {
+        CHECK_OK(HcclSend(own.get(), t.count, kInt32, t.target, r.comm, r.stream));
+      } else if (t.target == r.rank) {
+        received.push_back(std::make_unique<DeviceMemory>(t.count * sizeof(int32_t)));
+        expected.push_back(elements(t.source, 0, t.count));
+        CHECK_OK(HcclRecv(received.back()->get(), t.count, kInt32, t.source, r.comm, r.stream));
+      } else {
+        continue;
+      }
+      if (t.synchronized) {
+        r.synchronize();
+      }
+    }
+    r.synchronize();
+    for (size_t i = 0; i < received.size(); ++i) {
+      CHECK(received[i]->download<int32_t>() == expected[i]);
+    }
   });
 }
