@@ -58,6 +58,17 @@ const std::string kTwoServers = R"({
   "super_pod_list": [{"super_pod_id": "0", "server_list": [
     {"server_id": "node_0"}, {"server_id": "node_1"}]}]})";
 
+// Ranks of equal tables meet all over the host, so tests that run at the same time need tables of
+// their own.
+std::string ofThisProcess(std::string text) {
+  const std::string own = "node_" + std::to_string(getpid()) + "_";
+  for (size_t at = text.find("node_"); at != std::string::npos;
+       at = text.find("node_", at + own.size())) {
+    text.replace(at, 5, own);
+  }
+  return text;
+}
+
 void checkSum(HcclComm comm, uint32_t rank, int32_t expected) {
   OwnStream stream;
   DeviceMemory data(std::vector<int32_t>{1 << rank});
@@ -94,7 +105,7 @@ void refusedField(const std::string& old, const std::string& replacement,
 }  // namespace
 
 TEST(the_ranks_of_a_table_form_the_world) {
-  TableFile table(kOneServer);
+  TableFile table(ofThisProcess(kOneServer));
   for (bool named : {false, true}) {
     ranks::onThreads(3, [&](uint32_t rank) {
       CHECK_OK(aclrtSetDevice(static_cast<int32_t>(kDevices[rank])));
@@ -134,8 +145,8 @@ TEST(the_ranks_of_a_table_form_the_world) {
 }
 
 TEST(tables_of_several_servers_and_super_pods) {
-  TableFile table(kTwoServers);
-  TableFile copy(kTwoServers);
+  TableFile table(ofThisProcess(kTwoServers));
+  TableFile copy(ofThisProcess(kTwoServers));
   ranks::onThreads(4, [&](uint32_t rank) {
     HcclComm comm = nullptr;
     CHECK_OK(HcclCommInitClusterInfo(rank % 2 == 0 ? table.path() : copy.path(), rank, &comm));
@@ -231,8 +242,9 @@ TEST(rules_between_servers_are_checked) {
 
 TEST(ranks_with_contradicting_tables_and_missing_ranks) {
   // Both think to be rank 1.
-  TableFile table(kOneServer);
-  std::string other = with(kOneServer, "\"rank_id\": \"1\"", "\"rank_id\": \"x\"");
+  const std::string own = ofThisProcess(kOneServer);
+  TableFile table(own);
+  std::string other = with(own, "\"rank_id\": \"1\"", "\"rank_id\": \"x\"");
   other = with(other, "\"rank_id\": \"2\"", "\"rank_id\": \"1\"");
   TableFile swapped(with(other, "\"rank_id\": \"x\"", "\"rank_id\": \"2\""));
   ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "2000");
