@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "hccl/hand_over.hpp"
-#include "hccl/messages.hpp"
 #include "hccl/remote_group.hpp"
 #include "runtime/error.hpp"
 
@@ -159,14 +158,14 @@ void Line::received(ipc::Reader& message, ipc::File file) {
   } else if (kind == Kind::kMove) {
     move(message.get<pid_t>(), std::move(file));
   } else if (joined != nullptr) {
-    serve(*joined, static_cast<uint8_t>(kind), message);
+    serve(*joined, kind, message);
   } else if (kind == Kind::kFail) {
     earlyFailure_ = message.getText();
   }
 }
 
-void Line::serve(RemoteGroup& joined, uint8_t kind, ipc::Reader& message) {
-  switch (static_cast<Kind>(kind)) {
+void Line::serve(RemoteGroup& joined, Kind kind, ipc::Reader& message) {
+  switch (kind) {
     case Kind::kLinked: {
       const auto number = message.get<uint64_t>();
       const auto result = message.get<HcclResult>();

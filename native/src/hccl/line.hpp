@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "hccl/formation.hpp"
+#include "hccl/messages.hpp"
 #include "ipc/connection.hpp"
 
 namespace cann4j::hccl {
@@ -48,7 +48,7 @@ class Line : public ipc::Connection {
 
   void received(ipc::Reader& message, ipc::File file) override;
   void closed() override;
-  void serve(RemoteGroup& joined, uint8_t kind, ipc::Reader& message);
+  void serve(RemoteGroup& joined, Kind kind, ipc::Reader& message);
   void answer(Answer answer);
   void welcome(ipc::Reader& message);
   void move(pid_t coordinator, ipc::File socket);

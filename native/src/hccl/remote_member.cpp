@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "hccl/hand_over.hpp"
-#include "hccl/messages.hpp"
 
 namespace cann4j::hccl {
 namespace {
@@ -81,7 +80,7 @@ void RemoteMember::received(ipc::Reader& message, ipc::File file) {
     isHosting_ = true;
     changed_.notify_all();
   } else {
-    serve(static_cast<uint8_t>(kind), message);
+    serve(kind, message);
   }
 }
 
@@ -191,7 +190,7 @@ void RemoteMember::decided(const Outcome& outcome) {
   }
 }
 
-void RemoteMember::serve(uint8_t kind, ipc::Reader& message) {
+void RemoteMember::serve(Kind kind, ipc::Reader& message) {
   std::shared_ptr<LocalGroup> group;
   {
     std::lock_guard lock(state_);
@@ -207,7 +206,7 @@ void RemoteMember::serve(uint8_t kind, ipc::Reader& message) {
       throw std::runtime_error("no such peer");
     }
   };
-  switch (static_cast<Kind>(kind)) {
+  switch (kind) {
     case Kind::kPost: {
       const auto number = message.get<uint64_t>();
       std::vector<Posted> posts = readPosts(message, *memory_);

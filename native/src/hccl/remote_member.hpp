@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-#include "hccl/formation.hpp"
+#include "hccl/messages.hpp"
 #include "ipc/connection.hpp"
 #include "runtime/remote_memory.hpp"
 
@@ -39,7 +39,7 @@ class RemoteMember : public ipc::Connection {
   void decided(const Outcome& outcome);
   void refuse(HcclResult result, const std::string& words);
   void rejoin(ipc::Reader& message, const ipc::File& file);
-  void serve(uint8_t kind, ipc::Reader& message);
+  void serve(Kind kind, ipc::Reader& message);
   std::shared_ptr<RemoteMember> self();
 
   const std::string key_;
