@@ -12,6 +12,7 @@
 #include "runtime/stream.hpp"
 
 using cann4j::Json;
+using device::inThread;
 
 namespace {
 
@@ -25,20 +26,6 @@ aclError initWith(const std::string& text) {
   const aclError code = aclInit(name.c_str());
   std::remove(name.c_str());
   return code;
-}
-
-void inThread(const std::function<void()>& body) {
-  std::string problem;
-  std::thread([&] {
-    try {
-      body();
-    } catch (const std::exception& e) {
-      problem = e.what();
-    }
-  }).join();
-  if (!problem.empty()) {
-    throw check::Failure(problem);
-  }
 }
 
 std::string visible(const char* text, int count = 8) {

@@ -6,21 +6,9 @@
 
 #include "device.hpp"
 
-namespace {
+using device::inThread;
 
-void inThread(const std::function<void()>& body) {
-  std::string problem;
-  std::thread([&] {
-    try {
-      body();
-    } catch (const std::exception& e) {
-      problem = e.what();
-    }
-  }).join();
-  if (!problem.empty()) {
-    throw check::Failure(problem);
-  }
-}
+namespace {
 
 // All calls that need the current context, or a stream of it, refuse with this code.
 void everyCallFails(aclrtStream stream, aclError code, const char* words) {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "acl/acl.h"
@@ -43,6 +45,21 @@ inline void expectWords(const char* file, int line, const char* expected) {
 }
 
 inline void use(int id = 0) { CHECK_OK(aclrtSetDevice(id)); }
+
+// Runs the body in a thread of its own, which has no context yet; what it throws comes out here.
+inline void inThread(const std::function<void()>& body) {
+  std::string problem;
+  std::thread([&] {
+    try {
+      body();
+    } catch (const std::exception& e) {
+      problem = e.what();
+    }
+  }).join();
+  if (!problem.empty()) {
+    throw check::Failure(problem);
+  }
+}
 
 // Device memory for values of a type.
 template <class T>

@@ -7,6 +7,8 @@
 
 #include "device.hpp"
 
+using device::inThread;
+
 namespace {
 
 uint32_t deviceCount() {
@@ -22,20 +24,6 @@ bool is81() {
 std::string fileWith(const char* name, const char* text) {
   std::ofstream(name) << text;
   return name;
-}
-
-void inThread(const std::function<void()>& body) {
-  std::string problem;
-  std::thread([&] {
-    try {
-      body();
-    } catch (const std::exception& e) {
-      problem = e.what();
-    }
-  }).join();
-  if (!problem.empty()) {
-    throw check::Failure(problem);
-  }
 }
 
 }  // namespace

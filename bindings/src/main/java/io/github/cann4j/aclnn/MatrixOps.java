@@ -4,6 +4,7 @@ package io.github.cann4j.aclnn;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.ffi.cann_h;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -27,24 +28,21 @@ public final class MatrixOps {
    */
   public static void mm(
       Tensor self, Tensor mat2, Tensor out, CubeMathType math, Stream stream, Workspace workspace) {
-    OperandChecks.requireDevice(stream, self, mat2, out);
-    OperandChecks.requireFloating(self, "self");
-    OperandChecks.requireSameType(mat2, "mat2", self, "self");
     OperandChecks.requireRank(self, "self", 2);
     OperandChecks.requireRank(mat2, "mat2", 2);
     requireInner(self, mat2);
-    OperandChecks.requireShape(out, "out", self.size(0), mat2.size(1));
-    Overlap.refuse(out, "out", self, "self");
-    Overlap.refuse(out, "out", mat2, "mat2");
-    Operator.run(
+    long[] shape = {self.size(0), mat2.size(1)};
+    run(
         "aclnnMm",
+        cann_h::aclnnMmGetWorkspaceSize,
+        cann_h::aclnnMm,
+        self,
+        mat2,
+        out,
+        shape,
+        math,
         stream,
-        workspace,
-        (size, executor) ->
-            cann_h.aclnnMmGetWorkspaceSize(
-                self.handle(), mat2.handle(), out.handle(), math.code(), size, executor),
-        cann_h::aclnnMm);
-    Operator.keep(self, mat2, out);
+        workspace);
   }
 
   /**
@@ -59,24 +57,21 @@ public final class MatrixOps {
    */
   public static void batchMatMul(
       Tensor self, Tensor mat2, Tensor out, CubeMathType math, Stream stream, Workspace workspace) {
-    OperandChecks.requireDevice(stream, self, mat2, out);
-    OperandChecks.requireFloating(self, "self");
-    OperandChecks.requireSameType(mat2, "mat2", self, "self");
     OperandChecks.requireRank(self, "self", 3);
-    OperandChecks.requireShape(
-        mat2, "mat2", self.size(0), self.size(2), mat2.rank() == 3 ? mat2.size(2) : -1);
-    OperandChecks.requireShape(out, "out", self.size(0), self.size(1), mat2.size(2));
-    Overlap.refuse(out, "out", self, "self");
-    Overlap.refuse(out, "out", mat2, "mat2");
-    Operator.run(
+    OperandChecks.requireRank(mat2, "mat2", 3);
+    OperandChecks.requireShape(mat2, "mat2", self.size(0), self.size(2), mat2.size(2));
+    long[] shape = {self.size(0), self.size(1), mat2.size(2)};
+    run(
         "aclnnBatchMatMul",
+        cann_h::aclnnBatchMatMulGetWorkspaceSize,
+        cann_h::aclnnBatchMatMul,
+        self,
+        mat2,
+        out,
+        shape,
+        math,
         stream,
-        workspace,
-        (size, executor) ->
-            cann_h.aclnnBatchMatMulGetWorkspaceSize(
-                self.handle(), mat2.handle(), out.handle(), math.code(), size, executor),
-        cann_h::aclnnBatchMatMul);
-    Operator.keep(self, mat2, out);
+        workspace);
   }
 
   /**
@@ -92,21 +87,57 @@ public final class MatrixOps {
    */
   public static void matmul(
       Tensor self, Tensor mat2, Tensor out, CubeMathType math, Stream stream, Workspace workspace) {
+    requireInner(self, mat2);
+    long[] shape = productShape(self, mat2);
+    run(
+        "aclnnMatmul",
+        cann_h::aclnnMatmulGetWorkspaceSize,
+        cann_h::aclnnMatmul,
+        self,
+        mat2,
+        out,
+        shape,
+        math,
+        stream,
+        workspace);
+  }
+
+  /** {@code …GetWorkspaceSize} of a product. */
+  @FunctionalInterface
+  private interface Plan {
+    int call(
+        MemorySegment self,
+        MemorySegment mat2,
+        MemorySegment out,
+        byte math,
+        MemorySegment workspaceSize,
+        MemorySegment executor);
+  }
+
+  private static void run(
+      String name,
+      Plan plan,
+      Operator.Launch launch,
+      Tensor self,
+      Tensor mat2,
+      Tensor out,
+      long[] shape,
+      CubeMathType math,
+      Stream stream,
+      Workspace workspace) {
     OperandChecks.requireDevice(stream, self, mat2, out);
     OperandChecks.requireFloating(self, "self");
     OperandChecks.requireSameType(mat2, "mat2", self, "self");
-    requireInner(self, mat2);
-    OperandChecks.requireShape(out, "out", productShape(self, mat2));
+    OperandChecks.requireShape(out, "out", shape);
     Overlap.refuse(out, "out", self, "self");
     Overlap.refuse(out, "out", mat2, "mat2");
     Operator.run(
-        "aclnnMatmul",
+        name,
         stream,
         workspace,
         (size, executor) ->
-            cann_h.aclnnMatmulGetWorkspaceSize(
-                self.handle(), mat2.handle(), out.handle(), math.code(), size, executor),
-        cann_h::aclnnMatmul);
+            plan.call(self.handle(), mat2.handle(), out.handle(), math.code(), size, executor),
+        launch);
     Operator.keep(self, mat2, out);
   }
 
