@@ -8,7 +8,7 @@
 # sanitize [asan | tsan]: builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests, then with
 #   ThreadSanitizer.
 # differential [CASES]: compares attention with its reference in fp64 in random cases (10000).
-# benchmark [OPTION...]: measures the attention kernels beside the machine's FMA peak.
+# benchmark [OPTION...]: measures the attention kernels beside the machine's FMA peak; --help lists the options.
 set -eu
 cd "$(dirname "$0")"
 jobs=$(nproc)

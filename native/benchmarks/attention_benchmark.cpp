@@ -1,46 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flash attention beside the multiply-add peak that the same threads reach in the same run.
-//
-//   attention_benchmark [--seq-length S] [--heads N] [--kv-heads N] [--head-dim D] [--value-dim D] [--documents M]
-//                       [--threads T] [--repeat R] [--isa LEVEL] [--window W] [--mask 1] [--bias KIND] [--drop PERCENT]
-//
-// A window leaves each row W keys up to its own. The mask is a tensor that hides what the other bounds hide too, the
-// bias kinds 1 and 2 are tensors, 3 and 4 slopes (see BiasKind). FLOPs are counted over allowed (query, key) pairs
-// only: 2 (D + Dv) each forward, and as much again 2.5 times backward.
-#include <algorithm>
-#include <chrono>
-#include <cmath>
+// Flash attention beside the multiply-add peak that the same threads reach in the same run: a table of shapes, or one
+// shape where an option says something of it. `--help` lists the options.
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "attention/attention.hpp"
-#include "runtime/error.hpp"
-#include "runtime/memory.hpp"
+#include "attention_case.hpp"
 #include "runtime/thread_pool.hpp"
 
 using namespace cann4j::attention;
 
 namespace {
 
+constexpr const char* kHelp =
+    R"(attention_benchmark [OPTION VALUE]...
+  --seq-length S, --documents M, --heads N, --kv-heads N, --head-dim D, --value-dim D
+                      one shape instead of the table, in all types, full and causal
+  --window W          each row sees W keys up to its own
+  --mask 1            a mask tensor hides what the other bounds hide too
+  --bias KIND         1 and 2: tensors, 3 and 4: slopes (see BiasKind)
+  --drop PERCENT      of the probabilities
+  --type NAME         only fp32, bf16 or fp16
+  --attend NAME       only causal or full
+  --pass forward      no backward
+  --threads T         instead of one and all
+  --repeat R          rounds, of which medians are shown (3)
+  --isa LEVEL         instruction set
+  --format NAME       text, or json: one object a line
+  --peak              no attention, only the multiply-add peak
+FLOPs are counted over allowed (query, key) pairs only: 2 (D + Dv) each forward, 2.5 times as many backward.
+)";
+
 struct Options {
-  int64_t length = 8192, heads = 8, kvHeads = 0, dim = 128, valueDim = 0, documents = 1;
-  int64_t window = 0, mask = 0, bias = 0, drop = 0;
+  Shape shape;
+  bool oneShape = false, peakOnly = false, json = false;
+  std::vector<ElementType> types = {ElementType::Float32, ElementType::BFloat16, ElementType::Float16};
+  std::vector<bool> causal = {false, true};
   int threads = 0;
   int repeat = 3;
   std::string isa;
 };
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+struct Row {
+  Shape shape;
+  bool manyThreadsOnly = false, once = false;
+};
+
+// What the table shows. FLOPs of a row are alike as far as the lengths allow.
+std::vector<Row> tableRows() {
+  using enum ElementType;
+  std::vector<Row> rows;
+  for (ElementType type : {Float32, BFloat16, Float16}) rows.push_back({{.type = type, .length = 4096}});
+  for (ElementType type : {Float32, BFloat16}) {
+    rows.push_back({{.type = type, .causal = false, .length = 4096, .heads = 4, .kvHeads = 4}});
+    rows.push_back({{.type = type, .length = 4096, .heads = 16, .kvHeads = 16, .dim = 64, .valueDim = 64}});
+    rows.push_back({{.type = type, .length = 4096, .dim = 192}});
+    rows.push_back({{.type = type, .length = 4096, .heads = 4, .kvHeads = 4, .dim = 256, .valueDim = 256}});
+    rows.push_back({{.type = type, .length = 4096, .kvHeads = 2}});
+    rows.push_back({{.type = type, .length = 16384, .documents = 32}});
+    rows.push_back({{.type = type, .length = 8192, .heads = 1, .kvHeads = 1}});
+  }
+  for (int64_t length : {128, 512, 1024, 2048, 8192}) rows.push_back({{.length = length}, false, length > 4096});
+  rows.push_back({{.length = 32768, .heads = 1, .kvHeads = 1}, true, true});
+  rows.push_back({{.length = 131072, .heads = 1, .kvHeads = 1, .backward = false}, true, true});
+  return rows;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+std::vector<Row> rowsOf(const Options& o) {
+  if (o.peakOnly) return {};
+  if (!o.oneShape) return tableRows();
+  std::vector<Row> rows;
+  for (ElementType type : o.types) {
+    for (bool causal : o.causal) {
+      rows.push_back({o.shape});
+      rows.back().shape.type = type;
+      rows.back().shape.causal = causal;
+    }
+  }
+  return rows;
 }
 
 Workers poolWorkers(int threads) {
@@ -59,198 +97,134 @@ double peakGflops(const Kernels& kernels, const Workers& workers) {
   return total / (seconds() - start) / 1e9;
 }
 
-// Device memory, as the operators get it: huge pages matter to rows that lie pages apart.
-class Memory {
- public:
-  explicit Memory(size_t bytes) : bytes_(bytes) {
-    if (bytes > 0 && cann4j::allocateDevice(0, bytes, 0, &device_) != ACL_SUCCESS) {
-      std::fprintf(stderr, "attention_benchmark: %zu bytes: %s\n", bytes, cann4j::takeFailures().c_str());
-      std::exit(1);
-    }
-    zero();
-  }
-  Memory(Memory&& other) noexcept : device_(std::exchange(other.device_, nullptr)), bytes_(other.bytes_) {}
-  ~Memory() {
-    if (device_) cann4j::freeDevice(device_);
-  }
-  void* host() const { return device_ ? cann4j::toHost(device_) : nullptr; }
-  void zero() {
-    if (device_) std::memset(host(), 0, bytes_);
-  }
+void printPeak(const Options& o, const Kernels& kernels, int threads) {
+  std::vector<double> peaks;
+  for (int round = 0; round < o.repeat; ++round) peaks.push_back(peakGflops(kernels, poolWorkers(threads)));
+  std::printf(o.json ? R"({"isa":"%s","threads":%d,"peakGflops":%.2f})" : "%s, threads %d: peak %.1f GFLOP/s",
+              kernels.name, threads, median(peaks));
+  std::printf("\n");
+}
 
- private:
-  void* device_ = nullptr;
-  size_t bytes_;
-};
+void printHeader(const Kernels& kernels, int repeat) {
+  std::printf("%s, medians of %d; peak: fp32 multiply-adds of the same threads between the passes\n", kernels.name,
+              repeat);
+  std::printf("%-5s %-6s %6s %5s %7s %7s %7s  %-16s %9s %8s %8s %6s\n", "type", "attend", "S", "docs", "N/kvN", "D/Dv",
+              "threads", "pass", "ms", "GFLOP/s", "peak", "%");
+}
 
-class Case {
- public:
-  Case(const Options& o, ElementType type, bool causal)
-      : type_(type),
-        causal_(causal),
-        statistics_(2 * o.length * o.heads * 8 * sizeof(float)),
-        sums_(type == ElementType::Float32 ? 0 : o.length * o.heads * o.dim * sizeof(float)) {
-    const int64_t itemSize = type == ElementType::Float32 ? 4 : 2;
-    const int64_t sizes[] = {o.heads * o.dim,      o.kvHeads * o.dim, o.kvHeads * o.valueDim, o.heads * o.valueDim,
-                             o.heads * o.valueDim, o.heads * o.dim,   o.kvHeads * o.dim,      o.kvHeads * o.valueDim};
-    uint32_t state = 1;
-    for (int64_t size : sizes) {
-      tensors_.emplace_back(size * o.length * itemSize);
-      for (int64_t i = 0; i < size * o.length; ++i) {
-        state = state * 1664525u + 1013904223u;
-        const float value = static_cast<float>(static_cast<int32_t>(state) >> 8) / (1 << 23);
-        if (type == ElementType::Float32) {
-          static_cast<float*>(tensors_.back().host())[i] = value;
-        } else {
-          uint32_t bits;
-          std::memcpy(&bits, &value, 4);
-          static_cast<uint16_t*>(tensors_.back().host())[i] = static_cast<uint16_t>(bits >> 16);
-        }
-      }
-    }
-    int64_t longest = 0, dropped = 0;
-    for (int64_t d = 0; d < o.documents; ++d) {
-      const int64_t begin = d * o.length / o.documents, length = (d + 1) * o.length / o.documents - begin;
-      sequences_.push_back({0, begin, begin, length, length, begin * o.heads, causal ? 0 : length});
-      Sequence& s = sequences_.back();
-      if (o.window > 0) s.lowest = 1 - o.window;
-      s.mask = {0, 0, length, 1};
-      s.bias = {0, 1, 0, 0};
-      if (o.bias < 3) s.bias = {0, length * length, length, 1};
-      s.dropoutBit = dropped;
-      dropped += o.heads * length * length;
-      longest = std::max(longest, length);
-      for (int64_t i = 0; i < length; ++i) {
-        const int64_t last = causal ? i : length - 1;
-        pairs_ += o.heads * (last - std::max<int64_t>(0, i + s.lowest) + 1);
-      }
-    }
-    auto view = [&](int tensor, int64_t heads, int64_t dim) {
-      return TensorView{tensors_[tensor].host(), 0, heads * dim, dim, 1};
-    };
-    problem_.type = type;
-    problem_.heads = o.heads;
-    problem_.kvHeads = o.kvHeads;
-    problem_.headDim = o.dim;
-    problem_.valueDim = o.valueDim;
-    problem_.scale = 1 / std::sqrt(static_cast<float>(o.dim));
-    problem_.sequences = sequences_.data();
-    problem_.query = view(0, o.heads, o.dim);
-    problem_.key = view(1, o.kvHeads, o.dim);
-    problem_.value = view(2, o.kvHeads, o.valueDim);
-    problem_.outputGradient = view(3, o.heads, o.valueDim);
-    problem_.output = view(4, o.heads, o.valueDim);
-    problem_.queryGradient = view(5, o.heads, o.dim);
-    problem_.keyGradient = view(6, o.kvHeads, o.dim);
-    problem_.valueGradient = view(7, o.kvHeads, o.valueDim);
-    problem_.softmaxMax = {static_cast<float*>(statistics_.host()), true, {1, 1, 1}, {0, 0, 8, 1}};
-    problem_.softmaxSum = {problem_.softmaxMax.data + o.length * o.heads * 8, true, {1, 1, 1}, {0, 0, 8, 1}};
-    problem_.querySum = problem_.queryGradient;
-    if (sums_.host()) {
-      problem_.querySum = {sums_.host(), 0, o.heads * o.dim, o.dim, 1};
-      problem_.convertQuerySum = true;
-    }
-    addExtras(o, longest, dropped);
-    flops_ = pairs_ * 2 * (o.dim + o.valueDim);
+void printLine(bool json, const Shape& s, int threads, const char* pass, double flops, double time, double peak) {
+  const double rate = flops / time / 1e9;
+  const auto number = [](int64_t value) { return static_cast<long long>(value); };
+  if (json) {
+    std::printf(R"({"type":"%s","causal":%s,"pass":"%s","S":%lld,"documents":%lld,"N":%lld,"kvN":%lld,"D":%lld,)"
+                R"("Dv":%lld,"threads":%d,"ms":%.4f,"gflops":%.2f,"peakGflops":%.2f,"ratio":%.4f})"
+                "\n",
+                nameOf(s.type), s.causal ? "true" : "false", pass, number(s.length), number(s.documents),
+                number(s.heads), number(s.kvHeads), number(s.dim), number(s.valueDim), threads, time * 1e3, rate, peak,
+                rate / peak);
+  } else {
+    const std::string heads = std::to_string(s.heads) + "/" + std::to_string(s.kvHeads);
+    const std::string dims = std::to_string(s.dim) + "/" + std::to_string(s.valueDim);
+    std::printf("%-5s %-6s %6lld %5lld %7s %7s %7d  %-16s %9.2f %8.1f %8.1f %6.1f\n", nameOf(s.type),
+                s.causal ? "causal" : "full", number(s.length), number(s.documents), heads.c_str(), dims.c_str(),
+                threads, pass, time * 1e3, rate, peak, rate / peak * 100);
   }
+}
 
-  void addExtras(const Options& o, int64_t longest, int64_t dropped) {
-    if (o.mask) {
-      mask_.resize(longest * longest);
-      const Sequence& s = sequences_.back();
-      for (int64_t i = 0; i < longest; ++i) {
-        for (int64_t j = 0; j < longest; ++j) mask_[i * longest + j] = j < i + s.lowest || j > i + s.diagonal;
-      }
-      for (Sequence& each : sequences_) {
-        each.mask.rowStride = longest;
-        each.diagonal = each.kvLength;
-        each.lowest = -kNoBound;
-      }
-      problem_.mask = mask_.data();
-    }
-    if (o.bias) {
-      problem_.biasKind = static_cast<BiasKind>(o.bias);
-      bias_.assign(o.bias < 3 ? o.heads * longest * longest : o.heads, 0.0f);
-      problem_.bias = bias_.data();
-    }
-    if (o.drop) {
-      problem_.keepProb = 1 - 0.01f * static_cast<float>(o.drop);
-      drop_.assign(dropped / 8 + 1, 0x5b);
-      problem_.dropMask = drop_.data();
-    }
+void measure(const Options& o, const Kernels& kernels, int threads, const Row& row) {
+  const Workers workers = poolWorkers(threads);
+  Case shape(row.shape);
+  std::vector<double> peaks;
+  for (int round = 0; round < (row.once ? 1 : o.repeat); ++round) {
+    peaks.push_back(peakGflops(kernels, workers));
+    shape.measure(kernels, workers);
+    peaks.push_back(peakGflops(kernels, workers));
   }
-
-  void measure(const Kernels& kernels, const Workers& workers) {
-    double start = seconds();
-    runForward(kernels, workers, problem_, sequences_);
-    forward_.push_back(seconds() - start);
-    start = seconds();
-    for (int tensor : {5, 6, 7}) tensors_[tensor].zero();
-    sums_.zero();
-    runBackward(kernels, workers, problem_, sequences_);
-    backward_.push_back(seconds() - start);
+  const double peak = median(peaks);
+  const double forward = median(shape.forward());
+  printLine(o.json, row.shape, threads, "forward", shape.forwardFlops(), forward, peak);
+  if (row.shape.backward) {
+    const double backward = median(shape.backward());
+    printLine(o.json, row.shape, threads, "backward", shape.backwardFlops(), backward, peak);
+    printLine(o.json, row.shape, threads, "forward+backward", shape.forwardFlops() + shape.backwardFlops(),
+              forward + backward, peak);
   }
+  std::fflush(stdout);
+}
 
-  void print(double peak) const {
-    const double forward = median(forward_), backward = median(backward_);
-    auto line = [&](const char* what, double flops, double time) {
-      std::printf("%-5s %-7s %-17s %9.1f ms %8.1f GFLOP/s %6.1f %% of peak\n",
-                  type_ == ElementType::Float32 ? "fp32" : "bf16", causal_ ? "causal" : "full", what, time * 1e3,
-                  flops / time / 1e9, flops / time / 1e9 / peak * 100);
-    };
-    line("forward", flops_, forward);
-    line("backward", 2.5 * flops_, backward);
-    line("forward+backward", 3.5 * flops_, forward + backward);
+[[noreturn]] void refuse(const std::string& why) {
+  std::fprintf(stderr, "attention_benchmark: %s; --help lists the options\n", why.c_str());
+  std::exit(2);
+}
+
+bool readName(Options& o, const std::string& option, const std::string& value) {
+  if (option == "--isa") {
+    o.isa = value;
+  } else if (option == "--format" && (value == "text" || value == "json")) {
+    o.json = value == "json";
+  } else if (option == "--pass" && value == "forward") {
+    o.shape.backward = false;
+    o.oneShape = true;
+  } else if (option == "--attend" && (value == "causal" || value == "full")) {
+    o.causal = {value == "causal"};
+    o.oneShape = true;
+  } else if (option == "--type") {
+    std::erase_if(o.types, [&](ElementType type) { return value != nameOf(type); });
+    o.oneShape = true;
+    return !o.types.empty();
+  } else {
+    return false;
   }
+  return true;
+}
 
- private:
-  ElementType type_;
-  bool causal_;
-  std::vector<Memory> tensors_;
-  Memory statistics_, sums_;
-  std::vector<Sequence> sequences_;
-  Problem problem_{};
-  double pairs_ = 0, flops_ = 0;
-  std::vector<uint8_t> mask_, drop_;
-  std::vector<float> bias_;
-  std::vector<double> forward_, backward_;
-};
+bool readNumber(Options& o, const std::string& option, int64_t value) {
+  Shape& s = o.shape;
+  int64_t* ofShape = option == "--seq-length"  ? &s.length
+                     : option == "--heads"     ? &s.heads
+                     : option == "--kv-heads"  ? &s.kvHeads
+                     : option == "--head-dim"  ? &s.dim
+                     : option == "--value-dim" ? &s.valueDim
+                     : option == "--documents" ? &s.documents
+                     : option == "--window"    ? &s.window
+                     : option == "--mask"      ? &s.mask
+                     : option == "--bias"      ? &s.bias
+                     : option == "--drop"      ? &s.drop
+                                               : nullptr;
+  int* number = option == "--threads" ? &o.threads : option == "--repeat" ? &o.repeat : nullptr;
+  if (value <= 0 || (!ofShape && !number)) return false;
+  if (ofShape) {
+    *ofShape = value;
+    o.oneShape = true;
+  } else {
+    *number = static_cast<int>(value);
+  }
+  return true;
+}
 
 Options parse(int argc, char** argv) {
   Options o;
-  for (int i = 1; i < argc; i += 2) {
-    const std::string name = argv[i];
-    int64_t* number = name == "--seq-length"  ? &o.length
-                      : name == "--heads"     ? &o.heads
-                      : name == "--kv-heads"  ? &o.kvHeads
-                      : name == "--head-dim"  ? &o.dim
-                      : name == "--value-dim" ? &o.valueDim
-                      : name == "--documents" ? &o.documents
-                      : name == "--window"    ? &o.window
-                      : name == "--mask"      ? &o.mask
-                      : name == "--bias"      ? &o.bias
-                      : name == "--drop"      ? &o.drop
-                                              : nullptr;
-    const int64_t value = i + 1 < argc ? std::atoll(argv[i + 1]) : 0;
-    if (name == "--isa" && i + 1 < argc) {
-      o.isa = argv[i + 1];
-    } else if (value > 0 && number) {
-      *number = value;
-    } else if (value > 0 && name == "--threads") {
-      o.threads = static_cast<int>(value);
-    } else if (value > 0 && name == "--repeat") {
-      o.repeat = static_cast<int>(value);
+  o.shape.kvHeads = o.shape.valueDim = 0;
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    if (option == "--help") {
+      std::fputs(kHelp, stdout);
+      std::exit(0);
+    } else if (option == "--peak") {
+      o.peakOnly = true;
+    } else if (i + 1 == argc || (!readName(o, option, argv[i + 1]) && !readNumber(o, option, std::atoll(argv[i + 1])))) {
+      refuse(option + " is unknown or lacks a value that it takes");
     } else {
-      std::fprintf(stderr, "attention_benchmark: %s is unknown or lacks a positive value\n", argv[i]);
-      std::exit(2);
+      ++i;
     }
   }
-  if (o.kvHeads == 0) o.kvHeads = o.heads;
-  if (o.valueDim == 0) o.valueDim = o.dim;
-  if (o.heads % o.kvHeads != 0 || o.valueDim > o.dim || o.documents > o.length || o.bias > 4 || o.drop > 99) {
-    std::fprintf(stderr, "attention_benchmark: heads must be a multiple of kv heads, value dim at most head dim, "
-                         "documents at most the length, the bias kind at most 4, less than all dropped\n");
-    std::exit(2);
+  Shape& s = o.shape;
+  if (s.kvHeads == 0) s.kvHeads = s.heads;
+  if (s.valueDim == 0) s.valueDim = s.dim;
+  if (s.heads % s.kvHeads != 0) refuse("heads must be a multiple of kv heads");
+  if (s.valueDim > s.dim) refuse("the value dim is at most the head dim");
+  if (s.documents > s.length || s.bias > 4 || s.drop > 99) {
+    refuse("documents are at most the length, the bias kind is at most 4, less than all is dropped");
   }
   return o;
 }
@@ -269,24 +243,11 @@ int main(int argc, char** argv) {
   std::vector<int> threadCounts = {1};
   if (all > 1) threadCounts.push_back(all);
   if (options.threads > 0) threadCounts = {std::min(options.threads, all)};
-  std::printf("%s, S %lld in %lld documents, N %lld/%lld, D %lld/%lld, median of %d\n", kernels->name,
-              static_cast<long long>(options.length), static_cast<long long>(options.documents),
-              static_cast<long long>(options.heads), static_cast<long long>(options.kvHeads),
-              static_cast<long long>(options.dim), static_cast<long long>(options.valueDim), options.repeat);
+  if (!options.json && !options.peakOnly) printHeader(*kernels, options.repeat);
   for (int threads : threadCounts) {
-    const Workers workers = poolWorkers(threads);
-    std::vector<Case> cases;
-    cases.reserve(4);
-    for (ElementType type : {ElementType::Float32, ElementType::BFloat16}) {
-      for (bool causal : {false, true}) cases.emplace_back(options, type, causal);
+    if (options.peakOnly) printPeak(options, *kernels, threads);
+    for (const Row& row : rowsOf(options)) {
+      if (threads == threadCounts.back() || !row.manyThreadsOnly) measure(options, *kernels, threads, row);
     }
-    std::vector<double> peaks;
-    for (int round = 0; round < options.repeat; ++round) {
-      peaks.push_back(peakGflops(*kernels, workers));
-      for (Case& c : cases) c.measure(*kernels, workers);
-    }
-    const double peak = *std::max_element(peaks.begin(), peaks.end());
-    std::printf("%d thread%s: fp32 multiply-add peak %.1f GFLOP/s\n", threads, threads == 1 ? "" : "s", peak);
-    for (const Case& c : cases) c.print(peak);
   }
 }
