@@ -9,6 +9,7 @@
 #   ThreadSanitizer.
 # differential [CASES]: compares attention with its reference in fp64 in random cases (10000).
 # benchmark [OPTION...]: measures the attention kernels beside the machine's FMA peak; --help lists the options.
+# collectives [OPTION...]: measures HCCL's operations beside Open MPI, if it is installed, and memcpy.
 set -eu
 cd "$(dirname "$0")"
 jobs=$(nproc)
@@ -119,8 +120,22 @@ benchmark)
   quietly cmake --build "$build" --target attention_benchmark -j "$jobs"
   exec "$build/benchmarks/attention_benchmark" "$@"
   ;;
+collectives)
+  use cmake
+  quietly cmake --build "$build" --target collectives_benchmark -j "$jobs"
+  collectives=$build/benchmarks/collectives_benchmark
+  if command -v mpicxx >/dev/null && command -v mpirun >/dev/null; then
+    mpicxx -std=c++20 -O2 -o "$build/benchmarks/collectives_mpi" benchmarks/collectives_mpi.cpp
+    set -- --mpi "$build/benchmarks/collectives_mpi" "$@"
+    # In a container one may be root.
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  else
+    echo "build.sh: measured without Open MPI; on Debian: apt-get install openmpi-bin libopenmpi-dev" >&2
+  fi
+  exec "$collectives" "$@"
+  ;;
 *)
-  sed -n '3,12s/^# //p' build.sh >&2
+  sed -n '3,13s/^# //p' build.sh >&2
   exit 2
   ;;
 esac
