@@ -1,62 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-// The override is read once per process, so each of these needs a process of its own.
-#include <sys/wait.h>
-#include <unistd.h>
-
+// CTest runs this with every level of the machine in CANN4J_CPU_ISA, with none, and with names that are no level.
+#include <algorithm>
 #include <cstdlib>
 
 #include "attention/attention.hpp"
 #include "attention_call.hpp"
+#include "runtime/instruction_set.hpp"
 
 namespace {
 
-// Runs the body in a child that has the environment variable; true if it returned true.
-template <class Body>
-bool inChild(const char* level, const Body& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    setenv("CANN4J_CPU_ISA", level, 1);
-    bool good = false;
-    try {
-      good = body();
-    } catch (const std::exception& e) {
-      std::printf("%s: %s\n", level, e.what());
-      std::fflush(stdout);
-    }
-    _exit(good ? 0 : 1);
-  }
-  int status = 0;
-  CHECK_EQ(waitpid(child, &status, 0), child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+const std::vector<std::string>& levels() { return cann4j::instructionSets(); }
+
+std::string wanted() {
+  const char* level = std::getenv("CANN4J_CPU_ISA");
+  return level && *level ? level : levels().back();
 }
 
-reference::Attention problem() {
-  reference::Attention a{reference::Type::Float32, reference::Mask::RightDown, 2, 1, 32, 32, {{70, 80}}};
-  a.fill(1);
-  a.compute();
-  return a;
+bool isLevel(const std::string& name) { return std::find(levels().begin(), levels().end(), name) != levels().end(); }
+
+void expectSelected(const std::string& level) {
+  CHECK_EQ(std::string(cann4j::attention::selectKernels(nullptr)->name), level);
+  CHECK_EQ(std::string(aclrtGetSocName()), "cann4j-cpu-" + level);
+  for (const auto type : {reference::Type::Float32, reference::Type::BFloat16, reference::Type::Float16}) {
+    reference::Attention a{type, reference::Mask::RightDown, 2, 1, 32, 32, {{70, 80}}};
+    a.fill(1);
+    a.compute();
+    device::Call(device::Layout::TND, a).verify();
+  }
+}
+
+void expectRefused(const std::string& name) {
+  CHECK_EQ(aclInit(nullptr), ACL_ERROR_INVALID_PARAM);
+  const std::string words = aclGetRecentErrMsg();
+  CHECK(words.find("CANN4J_CPU_ISA=" + name + " is not") != std::string::npos);
+  CHECK(words.find("portable, " + levels()[1]) != std::string::npos);
+  CHECK(aclrtGetSocName() == nullptr);
+  std::string why;
+  CHECK(cann4j::attention::selectKernels(&why) == nullptr);
+  CHECK(!why.empty() && words.find(why) != std::string::npos);
 }
 
 }  // namespace
 
-TEST(an_override_chooses_the_level) {
-  for (const char* level : {"portable", "avx2", "avx512"}) {
-    if (!cann4j::attention::kernelsOf(level)) continue;
-    CHECK(inChild(level, [&] {
-      device::Call(device::Layout::TND, problem()).verify();
-      return std::string(cann4j::attention::selectKernels(nullptr)->name) == level;
-    }));
+TEST(levels_go_from_the_portable_one_to_the_best) {
+  const std::vector<std::string> order = {"portable", "avx2", "avx512", "avx512_bf16", "neon", "neon_bf16"};
+  CHECK_EQ(levels().front(), "portable");
+  auto at = order.begin();
+  for (const std::string& level : levels()) {
+    at = std::find(at, order.end(), level);
+    CHECK(at != order.end());
+    CHECK_EQ(std::string(cann4j::attention::kernelsOf(level)->name), level);
   }
 }
 
-TEST(an_override_that_is_no_level_of_this_machine_fails_with_words) {
-  for (const char* level : {"sse9", "AVX2", "neon"}) {
-    CHECK(inChild(level, [&] {
-      device::Call call(device::Layout::BSND, problem());
-      const aclnnStatus status = call.prepareForward();
-      const std::string words = aclGetRecentErrMsg();
-      return status == 561003 && words.find(std::string("CANN4J_CPU_ISA=") + level) != std::string::npos &&
-             words.find("portable") != std::string::npos;
-    }));
+TEST(the_environment_chooses_the_level) {
+  if (isLevel(wanted())) {
+    expectSelected(wanted());
+  } else {
+    expectRefused(wanted());
   }
 }

@@ -6,6 +6,7 @@
 
 #include "attention/attention.hpp"
 #include "attention_reference.hpp"
+#include "runtime/instruction_set.hpp"
 
 namespace kernels {
 
@@ -74,8 +75,9 @@ inline std::vector<double> everyEighth(const std::vector<float>& rows) {
 
 inline std::vector<const Kernels*> levels() {
   std::vector<const Kernels*> all;
-  for (const char* level : {"portable", "avx2", "avx512"}) {
-    if (const Kernels* k = kernelsOf(level)) all.push_back(k);
+  for (const std::string& level : cann4j::instructionSets()) {
+    all.push_back(kernelsOf(level));
+    CHECK(all.back() != nullptr);
   }
   return all;
 }

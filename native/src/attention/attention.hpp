@@ -16,7 +16,7 @@ struct Workers {
   std::function<void(int64_t count, const std::function<void(int64_t)>& body)> parallelFor;
 };
 
-// Kernels of one instruction-set level ("portable", "avx2", "avx512"), or nullptr when this machine cannot run it.
+// Kernels of one instruction-set level, or nullptr when this machine cannot run it.
 const Kernels* kernelsOf(const std::string& level);
 
 // The level that CANN4J_CPU_ISA names, else the best one. Returns nullptr and says why if the override is no level of

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
+#include <algorithm>
 
 #include "attention/attention.hpp"
+#include "runtime/instruction_set.hpp"
+#include "runtime/options.hpp"
 
 namespace cann4j::attention {
 
@@ -9,50 +11,36 @@ extern const Kernels portableKernels;
 #if defined(__x86_64__)
 extern const Kernels avx2Kernels;
 extern const Kernels avx512Kernels;
+#elif defined(__aarch64__)
+extern const Kernels neonKernels;
 #endif
-
-const Kernels* kernelsOf(const std::string& level) {
-  if (level == "portable") return &portableKernels;
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (level == "avx2" && avx2) return &avx2Kernels;
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (level == "avx512" && avx512) return &avx512Kernels;
-#endif
-  return nullptr;
-}
 
 namespace {
 
-struct Selection {
-  const Kernels* kernels = nullptr;
-  std::string why;
+constexpr const Kernels* kLevels[] = {
+    &portableKernels,
+#if defined(__x86_64__)
+    &avx2Kernels,     &avx512Kernels,
+#elif defined(__aarch64__)
+    &neonKernels,
+#endif
 };
-
-Selection select() {
-  std::string available;
-  const Kernels* best = nullptr;
-  for (const char* level : {"portable", "avx2", "avx512"}) {
-    const Kernels* kernels = kernelsOf(level);
-    if (!kernels) continue;
-    best = kernels;
-    available += available.empty() ? level : std::string(", ") + level;
-  }
-  const char* wanted = std::getenv("CANN4J_CPU_ISA");
-  if (!wanted || !*wanted) return {best, ""};
-  if (const Kernels* kernels = kernelsOf(wanted)) return {kernels, ""};
-  return {nullptr, std::string("CANN4J_CPU_ISA=") + wanted + " is not an instruction-set level of this machine; it has " +
-                       available + ". Unset it or choose one of these"};
-}
 
 }  // namespace
 
+const Kernels* kernelsOf(const std::string& level) {
+  const std::vector<std::string>& runs = instructionSets();
+  if (std::find(runs.begin(), runs.end(), level) == runs.end()) return nullptr;
+  for (const Kernels* kernels : kLevels) {
+    if (kernels->name == level) return kernels;
+  }
+  return nullptr;
+}
+
 const Kernels* selectKernels(std::string* why) {
-  static const Selection selection = select();
-  if (!selection.kernels && why) *why = selection.why;
-  return selection.kernels;
+  const Kernels* kernels = kernelsOf(options().instructionSet);
+  if (!kernels && why) *why = options().error;
+  return kernels;
 }
 
 }  // namespace cann4j::attention

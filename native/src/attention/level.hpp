@@ -36,17 +36,23 @@ static void sinkGradient(const Problem& p, int64_t sequences, int64_t head, void
 }
 
 static double multiplyAddPeak(int64_t iterations) {
-  constexpr int kChains = 12;
+  constexpr int kChains = kTallRows * kTallVectors;
   Floats c[kChains];
-#pragma GCC unroll 16
+#pragma GCC unroll 32
   for (int i = 0; i < kChains; ++i) c[i] = broadcast(static_cast<float>(i));
   const Floats a = broadcast(0.999f), b = broadcast(0.001f);
   for (int64_t n = 0; n < iterations; ++n) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kChains; ++i) c[i] = multiplyAdd(c[i], a, b);
+#pragma GCC unroll 32
+    for (int i = 0; i < kChains; ++i) {
+#if defined(CANN4J_NEON)
+      c[i] = multiplyAdd(a, b, c[i]);  // the instruction overwrites what it adds to
+#else
+      c[i] = multiplyAdd(c[i], a, b);
+#endif
+    }
   }
   Floats sum{};
-#pragma GCC unroll 16
+#pragma GCC unroll 32
   for (int i = 0; i < kChains; ++i) sum += c[i];
   volatile float sink = sumLanes(sum);
   (void)sink;
@@ -59,8 +65,8 @@ namespace cann4j::attention {
 
 extern const Kernels CANN4J_TABLE;
 const Kernels CANN4J_TABLE = {
-    CANN4J_LEVEL_NAME,      CANN4J_LEVEL::forwardScratch, CANN4J_LEVEL::backwardScratch,
-    CANN4J_LEVEL::forward,  CANN4J_LEVEL::backward,       CANN4J_LEVEL::sinkGradient,
+    CANN4J_NAME(CANN4J_LEVEL),     CANN4J_LEVEL::forwardScratch, CANN4J_LEVEL::backwardScratch,
+    CANN4J_LEVEL::forward,         CANN4J_LEVEL::backward,       CANN4J_LEVEL::sinkGradient,
     CANN4J_LEVEL::multiplyAddPeak,
 };
 

@@ -27,7 +27,7 @@ CANN4J_INLINE void accumulate(Tile<Rows, Vectors>& tile, const float* a, int64_t
     for (int v = 0; v < Vectors; ++v) column[v] = load(b + v * kWidth);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
-      const Floats x = broadcast(a[r * aRow]);
+      const float x = a[r * aRow];
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) c[r][v] = multiplyAdd(x, column[v], c[r][v]);
     }

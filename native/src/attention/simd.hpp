@@ -6,26 +6,22 @@
 #include <cfloat>
 
 #include "attention/problem.hpp"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-#ifndef CANN4J_LEVEL
-#error "CANN4J_LEVEL names the instruction-set level and its namespace"
-#endif
+#include "runtime/intrinsics.hpp"
 
 #define CANN4J_INLINE static inline __attribute__((always_inline))
 
 namespace cann4j::attention::CANN4J_LEVEL {
 
-#if defined(__AVX512F__)
+#if defined(CANN4J_AVX512)
 constexpr int kWidth = 16;
 // Rows and vectors of a register tile: 32 registers hold 24 accumulators, the operands and a broadcast.
 constexpr int kTallRows = 12, kTallVectors = 2, kWideRows = 8, kWideVectors = 3;
-#elif defined(__AVX2__)
+#elif defined(CANN4J_AVX2)
 constexpr int kWidth = 8;
 constexpr int kTallRows = 6, kTallVectors = 2, kWideRows = 4, kWideVectors = 3;
+#elif defined(CANN4J_NEON)
+constexpr int kWidth = 4;
+constexpr int kTallRows = 12, kTallVectors = 2, kWideRows = 8, kWideVectors = 3;
 #else
 constexpr int kWidth = 4;
 constexpr int kTallRows = 4, kTallVectors = 2, kWideRows = 4, kWideVectors = 2;
@@ -47,9 +43,9 @@ typedef uint16_t LooseHalves __attribute__((vector_size(kWidth * 2), aligned(2),
 CANN4J_INLINE Floats load(const float* p) { return *reinterpret_cast<const LooseFloats*>(p); }
 CANN4J_INLINE void store(float* p, Floats v) { *reinterpret_cast<LooseFloats*>(p) = v; }
 CANN4J_INLINE Floats broadcast(float v) {
-#if defined(__AVX512F__)
+#if defined(CANN4J_AVX512)
   return (Floats)_mm512_set1_ps(v);
-#elif defined(__AVX2__)
+#elif defined(CANN4J_AVX2)
   return (Floats)_mm256_set1_ps(v);
 #else
   return Floats{v, v, v, v};
@@ -58,20 +54,29 @@ CANN4J_INLINE Floats broadcast(float v) {
 CANN4J_INLINE Ints broadcastInt(int32_t v) { return v - Ints{}; }
 
 CANN4J_INLINE Floats multiplyAdd(Floats a, Floats b, Floats c) {
-#if defined(__AVX512F__)
+#if defined(CANN4J_AVX512)
   return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__FMA__)
+#elif defined(CANN4J_AVX2)
   return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(CANN4J_NEON)
+  return (Floats)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
   return a * b + c;
+#endif
+}
+CANN4J_INLINE Floats multiplyAdd(float a, Floats b, Floats c) {
+#if defined(CANN4J_NEON)
+  return (Floats)vfmaq_n_f32((float32x4_t)c, (float32x4_t)b, a);  // loads the factor without a vector operation
+#else
+  return multiplyAdd(broadcast(a), b, c);
 #endif
 }
 
 // Returns b when either operand is NaN.
 CANN4J_INLINE Floats maximum(Floats a, Floats b) {
-#if defined(__AVX512F__)
+#if defined(CANN4J_AVX512)
   return (Floats)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);  // gcc 12 warns about the plain form
-#elif defined(__AVX2__)
+#elif defined(CANN4J_AVX2)
   return (Floats)_mm256_max_ps((__m256)a, (__m256)b);
 #elif defined(__SSE2__)
   return (Floats)_mm_max_ps((__m128)a, (__m128)b);

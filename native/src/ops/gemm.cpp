@@ -15,6 +15,8 @@ extern const Tile portableTile;
 #if defined(__x86_64__)
 extern const Tile avx2Tile;
 extern const Tile avx512Tile;
+#elif defined(__aarch64__)
+extern const Tile neonTile;
 #endif
 
 namespace {
@@ -144,11 +146,15 @@ const Tile* selectTile(std::string* why) {
     return nullptr;
   }
 #if defined(__x86_64__)
+  if (std::strncmp(kernels->name, "avx512", 6) == 0) {
+    return &avx512Tile;
+  }
   if (std::strcmp(kernels->name, "avx2") == 0) {
     return &avx2Tile;
   }
-  if (std::strcmp(kernels->name, "avx512") == 0) {
-    return &avx512Tile;
+#elif defined(__aarch64__)
+  if (std::strncmp(kernels->name, "neon", 4) == 0) {
+    return &neonTile;
   }
 #endif
   return &portableTile;

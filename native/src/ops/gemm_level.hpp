@@ -4,22 +4,18 @@
 
 #include "ops/gemm_tile.hpp"
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
-#ifndef CANN4J_LEVEL
-#error "CANN4J_LEVEL names the instruction-set level and its namespace"
-#endif
+#include "runtime/intrinsics.hpp"
 
 namespace cann4j::gemm {
 namespace CANN4J_LEVEL {
 
 // Accumulators, a row of b and an element of a fill the registers.
-#if defined(__AVX512F__)
+#if defined(CANN4J_AVX512)
 constexpr int kWidth = 16, kRows = 12, kVectors = 2;
-#elif defined(__AVX2__)
+#elif defined(CANN4J_AVX2)
 constexpr int kWidth = 8, kRows = 6, kVectors = 2;
+#elif defined(CANN4J_NEON)
+constexpr int kWidth = 4, kRows = 12, kVectors = 2;
 #else
 constexpr int kWidth = 4, kRows = 4, kVectors = 2;
 #endif
@@ -28,10 +24,12 @@ typedef float Floats __attribute__((vector_size(kWidth * 4)));
 typedef float LooseFloats __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
 
 static inline Floats multiplyAdd(float a, Floats b, Floats c) {
-#if defined(__AVX512F__)
+#if defined(CANN4J_AVX512)
   return (Floats)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)b, (__m512)c);
-#elif defined(__AVX2__)
+#elif defined(CANN4J_AVX2)
   return (Floats)_mm256_fmadd_ps(_mm256_set1_ps(a), (__m256)b, (__m256)c);
+#elif defined(CANN4J_NEON)
+  return (Floats)vfmaq_n_f32((float32x4_t)c, (float32x4_t)b, a);
 #else
   return a * b + c;
 #endif

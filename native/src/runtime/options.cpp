@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
 
 #include "error.hpp"
+#include "instruction_set.hpp"
 #include "version.hpp"
 
 namespace cann4j {
@@ -94,6 +96,24 @@ class Reader {
     return chosenVersion() == Version::k81;
   }
 
+  std::string instructionSet() {
+    const std::vector<std::string>& levels = instructionSets();
+    const char* name = "CANN4J_CPU_ISA";
+    const char* text = std::getenv(name);
+    if (text == nullptr || *text == '\0') {
+      return levels.back();
+    }
+    if (std::find(levels.begin(), levels.end(), text) != levels.end()) {
+      return text;
+    }
+    std::string all;
+    for (const std::string& level : levels) {
+      all += (all.empty() ? "" : ", ") + level;
+    }
+    refuse(name, text, "an instruction set of this machine, which has " + all);
+    return "";
+  }
+
  private:
   void refuse(const char* name, const char* text, const std::string& expected) {
     if (!options_.error.empty()) {
@@ -121,6 +141,7 @@ Options readOptions() {
   options.strict = reader.flag("CANN4J_CPU_STRICT");
   options.is81 = reader.version();
   reader.schedule();
+  options.instructionSet = reader.instructionSet();
   return options;
 }
 

@@ -23,6 +23,7 @@ struct Options {
   bool randomSchedule = false;                  // CANN4J_CPU_SCHEDULE=random:SEED
   uint64_t scheduleSeed = 0;
   bool is81 = false;                            // CANN4J_CPU_VERSION=8.1
+  std::string instructionSet;                   // CANN4J_CPU_ISA, default: the best; empty if it is none
   std::string error;                            // what is wrong with them, empty if nothing
 };
 

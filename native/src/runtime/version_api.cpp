@@ -107,7 +107,8 @@ aclError aclsysGetVersionNum(char* pkgName, int32_t* versionNum) {
 }
 
 const char* aclrtGetSocName(void) {
-  return checkOptions() == ACL_SUCCESS ? "cann4j-cpu" : nullptr;
+  static const std::string& name = *new std::string("cann4j-cpu-" + options().instructionSet);
+  return checkOptions() == ACL_SUCCESS ? name.c_str() : nullptr;
 }
 
 }  // extern "C"

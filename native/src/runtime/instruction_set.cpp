@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "instruction_set.hpp"
+
+namespace cann4j {
+namespace {
+
+std::vector<std::string> detect() {
+  std::vector<std::string> levels = {"portable"};
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+    return levels;
+  }
+  levels.push_back("avx2");
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
+    return levels;
+  }
+  levels.push_back("avx512");
+#elif defined(__aarch64__)
+  levels.push_back("neon");
+#endif
+  return levels;
+}
+
+}  // namespace
+
+const std::vector<std::string>& instructionSets() {
+  static const std::vector<std::string>& levels = *new std::vector<std::string>(detect());
+  return levels;
+}
+
+}  // namespace cann4j
