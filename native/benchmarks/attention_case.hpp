@@ -49,6 +49,7 @@ class Memory {
       std::fprintf(stderr, "attention_benchmark: %zu bytes: %s\n", bytes, cann4j::takeFailures().c_str());
       std::exit(1);
     }
+    if (device_) cann4j::useHugePages(host(), bytes);
     zero();
   }
   Memory(Memory&& other) noexcept : device_(std::exchange(other.device_, nullptr)), bytes_(other.bytes_) {}

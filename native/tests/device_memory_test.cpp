@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/device_memory.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "acl/acl_rt.h"
@@ -12,6 +18,51 @@
 
 using cann4j::DeviceMemory;
 using cann4j::IntervalSet;
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// Whether all of a mapping's memory around p is in huge pages, `bytes` at least.
+bool pagesAreHuge(const void* p, size_t bytes) {
+  std::ifstream maps("/proc/self/smaps");
+  std::string line;
+  bool inside = false;
+  size_t resident = 0;
+  while (std::getline(maps, line)) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    size_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "%zx-%zx ", &begin, &end) == 2) {
+      inside = reinterpret_cast<uintptr_t>(p) >= begin && reinterpret_cast<uintptr_t>(p) < end;
+    } else if (inside && std::sscanf(line.c_str(), "Rss: %zu", &kilobytes) == 1) {
+      resident = kilobytes << 10;
+    } else if (inside && (std::sscanf(line.c_str(), "ShmemPmdMapped: %zu", &kilobytes) == 1 ||
+                          std::sscanf(line.c_str(), "AnonHugePages: %zu", &kilobytes) == 1) &&
+               kilobytes > 0) {
+      return kilobytes << 10 >= bytes && kilobytes << 10 == resident;
+    }
+  }
+  return false;
+}
+
+// By a file of this test's own.
+bool systemMakesHugePages() {
+  const int file = memfd_create("probe", MFD_CLOEXEC);
+  CHECK(file >= 0 && ftruncate(file, kHugePage) == 0);
+  void* around = mmap(nullptr, 2 * kHugePage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const uintptr_t at = (reinterpret_cast<uintptr_t>(around) + kHugePage - 1) / kHugePage * kHugePage;
+  auto* page = static_cast<char*>(mmap(reinterpret_cast<void*>(at), kHugePage, PROT_READ | PROT_WRITE,
+                                       MAP_SHARED | MAP_FIXED, file, 0));
+  page[0] = 1;
+  constexpr int kCollapse = 25;  // MADV_COLLAPSE
+  const bool makes = madvise(page, kHugePage, kCollapse) == 0;
+  munmap(around, 2 * kHugePage);
+  close(file);
+  return makes;
+}
+
+}  // namespace
 
 TEST(intervalsAgreeWithABitMap) {
   std::mt19937 random(99);
@@ -105,6 +156,34 @@ TEST(givenBackPagesAreZeroAndUsable) {
   }
   bytes[8192] = 2;
   CHECK_EQ(memory->release(again), ACL_SUCCESS);
+}
+
+TEST(hugePagesKeepWhatIsThere) {
+  constexpr size_t kBytes = size_t{23} << 20;
+  const auto memory = DeviceMemory::reserve(size_t{1} << 30);
+  for (int round = 0; round < 2; ++round) {
+    void* first = nullptr;
+    void* p = nullptr;
+    CHECK_EQ(memory->allocate(5000, &first), ACL_SUCCESS);  // shares a huge page with the other
+    CHECK_EQ(memory->allocate(kBytes, &p), ACL_SUCCESS);
+    auto* before = cann4j::toHostAs<unsigned char>(first);
+    auto* bytes = cann4j::toHostAs<unsigned char>(p);
+    std::fill(before, before + 5000, 3);
+    std::fill(bytes, bytes + kBytes, 0);
+    for (size_t i = 0; i < kBytes / 2; i += 1000) {
+      bytes[i] = static_cast<unsigned char>(1 + i % 251);
+    }
+    memory->useHugePages(bytes, kBytes);
+    memory->useHugePages(bytes + kBytes / 3, kBytes / 2);
+    CHECK(pagesAreHuge(bytes, kBytes) || !systemMakesHugePages());
+    CHECK(std::all_of(before, before + 5000, [](unsigned char b) { return b == 3; }));
+    for (size_t i = 0; i < kBytes; ++i) {
+      CHECK_EQ(static_cast<size_t>(bytes[i]),
+               i % 1000 == 0 && i < kBytes / 2 ? 1 + i % 251 : size_t{0});
+    }
+    CHECK_EQ(memory->release(p), ACL_SUCCESS);
+    CHECK_EQ(memory->release(first), ACL_SUCCESS);
+  }
 }
 
 TEST(theMappingBehindIsNobodysToUse) {

@@ -92,6 +92,12 @@ aclError runKernel(const std::string& op, const Kernel& kernel, const Binding& b
   const DeviceSpan* freed = gone != binding.spans().end() ? &*gone
                             : isGone(workspace)           ? &workspace
                                                           : nullptr;
+  if (freed == nullptr) {
+    for (const DeviceSpan& span : binding.spans()) {
+      useHugePages(toHost(span.begin), span.bytes);
+    }
+    useHugePages(toHost(workspace.begin), workspace.bytes);
+  }
   return freed == nullptr
              ? kernel(binding)
              : fail(ACL_ERROR_RT_AICORE_EXCEPTION,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -62,6 +63,8 @@ class DeviceMemory {
   aclError release(void* devicePtr);
   uint64_t allocationOf(const void* p, size_t bytes);  // 0: not inside a live one
   void info(size_t* free, size_t* total);
+  // Huge pages under bytes of a live allocation, at their address in the mapping behind.
+  void useHugePages(const void* p, size_t bytes);
 
   uintptr_t base() const { return base_; }
   size_t span() const { return span_; }
@@ -90,6 +93,7 @@ class DeviceMemory {
   std::map<size_t, Block> live_;
   Holes free_;
   IntervalSet dirty_;
+  const std::unique_ptr<std::atomic<bool>[]> asked_;  // whether huge page n was asked for
 };
 
 }  // namespace cann4j

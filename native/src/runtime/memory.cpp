@@ -27,6 +27,8 @@ constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLongestRange = size_t{256} << 30;  // thread sanitizers take twice that at most
 constexpr size_t kGrowth = size_t{8} << 20;
+static_assert(kGrowth % kHugePage == 0);
+constexpr size_t kLargeEnough = kHugePage / 8;  // for huge pages to matter
 constexpr size_t kKeptShare = 64;  // of the limit, freed bytes are kept resident for quick reuse
 constexpr size_t kPageAligned = size_t{64} << 10;
 constexpr int kUndefinedByte = 0xFF;  // NaN in every floating type
@@ -51,6 +53,16 @@ DeviceMemory* memoryAround(const void* p) {
   for (int device = 0; device < options().devices; ++device) {
     DeviceMemory* memory = memoryOf(device);
     if (memory != nullptr && memory->contains(p)) {
+      return memory;
+    }
+  }
+  return nullptr;
+}
+
+DeviceMemory* memoryBehind(const void* p) {
+  for (int device = 0; device < options().devices; ++device) {
+    DeviceMemory* memory = memoryOf(device);
+    if (memory != nullptr && memory->containsBacking(p)) {
       return memory;
     }
   }
@@ -183,7 +195,11 @@ std::unique_ptr<DeviceMemory> DeviceMemory::reserve(size_t limit) {
 }
 
 DeviceMemory::DeviceMemory(uintptr_t base, size_t span, size_t limit, ipc::File file)
-    : base_(base), span_(span), limit_(limit), file_(std::move(file)) {
+    : base_(base),
+      span_(span),
+      limit_(limit),
+      file_(std::move(file)),
+      asked_(new std::atomic<bool>[span / kHugePage]()) {
   free_.add(0, span);
 }
 
@@ -301,9 +317,35 @@ void DeviceMemory::giveBack() {
     const size_t end = to / kPage * kPage;
     if (begin < end) {
       madvise(host(begin), end - begin, file_.isOpen() ? MADV_REMOVE : MADV_DONTNEED);
+      std::fill(&asked_[begin / kHugePage], &asked_[(end - 1) / kHugePage] + 1, false);
     }
   }
   dirty_.clear();
+}
+
+// Where the system gives files in memory huge pages only when asked for each, as most do (their
+// shmem_enabled is "never"), that is also cheaper than the faults of the small pages.
+void DeviceMemory::useHugePages(const void* p, size_t bytes) {
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+  if (!file_.isOpen()) {
+    return;  // MADV_HUGEPAGE was enough
+  }
+  const size_t offset = reinterpret_cast<uintptr_t>(p) - (base_ + kDeviceToHost);
+  const size_t end = (offset + bytes + kHugePage - 1) / kHugePage;
+  for (size_t page = offset / kHugePage; page < end; ++page) {
+    if (asked_[page].load(std::memory_order_relaxed) || asked_[page].exchange(true)) {
+      continue;
+    }
+    void* at = host(page * kHugePage);
+    if (madvise(at, kPage, MADV_POPULATE_READ) == 0) {  // nothing does not collapse
+      madvise(at, kHugePage, MADV_COLLAPSE);
+    }
+  }
 }
 
 uint64_t DeviceMemory::allocationOf(const void* p, size_t bytes) {
@@ -348,14 +390,15 @@ int deviceOf(const void* p) {
   return -1;
 }
 
-bool isBackingMemory(const void* p) {
-  for (int device = 0; device < options().devices; ++device) {
-    DeviceMemory* memory = memoryOf(device);
-    if (memory != nullptr && memory->containsBacking(p)) {
-      return true;
-    }
+bool isBackingMemory(const void* p) { return memoryBehind(p) != nullptr; }
+
+void useHugePages(const void* p, size_t bytes) {
+  if (bytes < kLargeEnough) {
+    return;
   }
-  return false;
+  if (DeviceMemory* memory = memoryBehind(p)) {
+    memory->useHugePages(p, bytes);
+  }
 }
 
 static aclError reserveDevice(int device, DeviceMemory** memory) {
@@ -422,27 +465,32 @@ void deviceMemoryInfo(int device, size_t* free, size_t* total) {
 void copyBytes(void* dst, const void* src, size_t bytes) {
   constexpr size_t kPiece = size_t{4} << 20;
   if (bytes <= 2 * kPiece) {
+    useHugePages(dst, bytes);
     std::memcpy(dst, src, bytes);
     return;
   }
   ThreadPool::instance().parallelFor(
       static_cast<int64_t>((bytes + kPiece - 1) / kPiece), [&](int64_t piece) {
         const size_t begin = static_cast<size_t>(piece) * kPiece;
-        std::memcpy(static_cast<char*>(dst) + begin, static_cast<const char*>(src) + begin,
-                    std::min(kPiece, bytes - begin));
+        const size_t count = std::min(kPiece, bytes - begin);
+        useHugePages(static_cast<char*>(dst) + begin, count);
+        std::memcpy(static_cast<char*>(dst) + begin, static_cast<const char*>(src) + begin, count);
       });
 }
 
 void fillBytes(void* dst, int value, size_t bytes) {
   constexpr size_t kPiece = size_t{8} << 20;
   if (bytes <= kPiece) {
+    useHugePages(dst, bytes);
     std::memset(dst, value, bytes);
     return;
   }
   ThreadPool::instance().parallelFor(
       static_cast<int64_t>((bytes + kPiece - 1) / kPiece), [&](int64_t piece) {
         const size_t begin = static_cast<size_t>(piece) * kPiece;
-        std::memset(static_cast<char*>(dst) + begin, value, std::min(kPiece, bytes - begin));
+        const size_t count = std::min(kPiece, bytes - begin);
+        useHugePages(static_cast<char*>(dst) + begin, count);
+        std::memset(static_cast<char*>(dst) + begin, value, count);
       });
 }
 
