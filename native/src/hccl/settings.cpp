@@ -32,10 +32,11 @@ bool isKnownLayout(const HcclCommConfigInfo& info) {
   }
 }
 
-// Nothing behind the size that the caller's version has is touched.
+// Nothing behind the size that the caller's version has is touched, and no member read in place:
+// version 5, of 300 bytes, need not be aligned as ours.
 HcclResult copyConfig(const char* function, const HcclCommConfig* given, HcclCommConfig* config) {
   HcclCommConfigInfo info;
-  std::memcpy(&info, given->reserved, sizeof info);
+  std::memcpy(&info, given, sizeof info);
   if (info.magicWord != HCCL_COMM_CONFIG_MAGIC_WORD) {
     return fail(
         HCCL_E_PARA,

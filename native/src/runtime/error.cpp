@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "error.hpp"
 
+#include <cxxabi.h>
+
 #include <atomic>
 #include <cstdio>
 #include <mutex>
 #include <utility>
 
 #include "acl/acl.h"
+
+extern "C" void* __dso_handle;
 
 namespace cann4j {
 namespace {
@@ -23,24 +27,15 @@ struct Failures {
 // Plain values, because destructors of thread_local and static objects may still call: what was
 // destroyed before them is made anew.
 constinit thread_local Failures* own = nullptr;
-constinit thread_local bool hasEnded = false;
 constinit thread_local aclError lastError = ACL_SUCCESS;
 
-struct End {
-  ~End() {
-    hasEnded = true;
-    delete own;
-    own = nullptr;
-  }
-};
+void end(void*) { delete std::exchange(own, nullptr); }
 
 Failures& failures() {
   if (own == nullptr) {
     own = new Failures;
-    if (!hasEnded) {
-      thread_local End end;
-      (void)end;
-    }
+    // Unlike a destructor it can be registered again, for what late destructors make.
+    abi::__cxa_thread_atexit(end, nullptr, &__dso_handle);
   }
   return *own;
 }
