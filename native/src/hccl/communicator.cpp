@@ -111,7 +111,7 @@ HcclResult Communicator::enqueue(const char* function, Work work, uint64_t callN
   }
   auto operation = std::make_shared<Operation>(group_, order_, callNumber,
                                                Order::Entry{work.call, stream.id()});
-  stream.submit(taskOf(std::move(work), std::move(operation)));
+  stream.submit(taskOf(std::move(work), std::move(operation)), nullptr, Stream::Start::kHere);
   return HCCL_SUCCESS;
 }
 

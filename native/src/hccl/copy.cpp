@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hccl/copy.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -17,21 +15,24 @@ namespace cann4j::hccl {
 namespace {
 
 constexpr size_t kPiece = size_t{256} << 10;
-// Below this, waking a second thread costs more than it saves.
-constexpr size_t kParallel = size_t{1} << 20;
+constexpr size_t kSmallestPiece = size_t{16} << 10;
+// Below these, a second thread costs more than it saves: one that looks for work, or one that sleeps.
+constexpr size_t kParallel = size_t{64} << 10;
+constexpr size_t kWorthWaking = size_t{1} << 20;
+constexpr size_t kStreaming = size_t{64} << 10;
 
 }  // namespace
 
-bool exceedsCache(size_t bytes) {
-  static const size_t limit = [] {
-    long lastLevelCache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    return lastLevelCache > 0 ? static_cast<size_t>(lastLevelCache) / 4 * 3 : size_t{24} << 20;
-  }();
-  return bytes >= limit;
+bool isParallel(size_t bytes) {
+  return bytes >= (ThreadPool::instance().hasHelpers() ? kParallel : kWorthWaking);
 }
 
+bool isStreaming(size_t bytes) { return bytes >= kStreaming; }
+
+static void copyCached(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+
 #if defined(__SSE2__)
-// Ordinary stores read what they overwrite, a third of the memory traffic of a large copy.
+// Ordinary stores read what they overwrite, a third of the memory traffic of a copy.
 void copyStreaming(void* targetStart, const void* sourceStart, size_t bytes) {
   auto* to = static_cast<char*>(targetStart);
   auto* from = static_cast<const char*>(sourceStart);
@@ -40,7 +41,13 @@ void copyStreaming(void* targetStart, const void* sourceStart, size_t bytes) {
   to += head;
   from += head;
   bytes -= head;
-  for (; bytes >= 64; bytes -= 64, from += 64, to += 64) {
+  constexpr size_t kPage = 4096;
+  for (size_t done = 0; bytes >= 64; bytes -= 64, from += 64, to += 64, done += 64) {
+    if (done % kPage == 0) {  // the loads are to find the next page in the cache
+      for (size_t ahead = kPage; ahead < 2 * kPage && ahead < bytes; ahead += 64) {
+        _mm_prefetch(from + ahead, _MM_HINT_T0);
+      }
+    }
     auto* source = reinterpret_cast<const __m128i*>(from);
     auto* target = reinterpret_cast<__m128i*>(to);
     __m128i a = _mm_loadu_si128(source);
@@ -64,33 +71,33 @@ void copyBlocks(const std::vector<Block>& blocks) {
   for (const Block& block : blocks) {
     total += block.from != block.to ? block.bytes : 0;
   }
-  if (total < kParallel) {
+  const auto copy = isStreaming(total) ? copyStreaming : copyCached;
+  if (!isParallel(total)) {
     for (const Block& block : blocks) {
       if (block.from != block.to && block.bytes > 0) {
-        std::memcpy(block.to, block.from, block.bytes);
+        copy(block.to, block.from, block.bytes);
       }
     }
     return;
   }
+  // A few for every thread.
+  const size_t threads = static_cast<size_t>(ThreadPool::instance().threads());
+  const size_t share = (total / (4 * threads) + 4095) / 4096 * 4096;
+  const size_t length = std::clamp(share, kSmallestPiece, kPiece);
   std::vector<Block> pieces;
-  pieces.reserve(total / kPiece + blocks.size());
+  pieces.reserve(total / length + blocks.size());
   for (const Block& block : blocks) {
     if (block.from == block.to) {
       continue;
     }
-    for (size_t offset = 0; offset < block.bytes; offset += kPiece) {
+    for (size_t offset = 0; offset < block.bytes; offset += length) {
       pieces.push_back(
-          {block.from + offset, block.to + offset, std::min(kPiece, block.bytes - offset)});
+          {block.from + offset, block.to + offset, std::min(length, block.bytes - offset)});
     }
   }
-  bool streaming = exceedsCache(total);
-  ThreadPool::instance().parallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t index) {
+  ThreadPool::instance().parallelForOpen(static_cast<int64_t>(pieces.size()), [&](int64_t index) {
     const Block& piece = pieces[static_cast<size_t>(index)];
-    if (streaming) {
-      copyStreaming(piece.to, piece.from, piece.bytes);
-    } else {
-      std::memcpy(piece.to, piece.from, piece.bytes);
-    }
+    copy(piece.to, piece.from, piece.bytes);
   });
 }
 

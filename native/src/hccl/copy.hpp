@@ -13,12 +13,13 @@ struct Block {
 };
 
 // Copies blocks (host addresses) whose targets overlap neither each other nor any source; a block
-// onto itself is skipped. Small amounts on the calling thread, large ones on all threads of the
-// pool.
+// onto itself is skipped. Small amounts on the calling thread, larger ones with threads that
+// wait for a stream and those of the pool.
 void copyBlocks(const std::vector<Block>& blocks);
 
-// Whether so many bytes, written together, would be out of the cache before anyone reads them.
-bool exceedsCache(size_t bytes);
+// Whether so much is worth several threads, and to be written past the cache.
+bool isParallel(size_t bytes);
+bool isStreaming(size_t bytes);
 // memcpy that leaves the cache alone.
 void copyStreaming(void* to, const void* from, size_t bytes);
 

@@ -9,20 +9,20 @@
 #include "hccl/copy.hpp"
 #include "hccl/formation.hpp"
 #include "hccl/remote_member.hpp"
-#include "ipc/event_loop.hpp"
 #include "runtime/error.hpp"
 #include "runtime/thread_pool.hpp"
 
 namespace cann4j::hccl {
 namespace {
 
-// Above this, the thread that serves the connections leaves the work to others.
+// Above this, threads that have other things to do leave the work to those of the pool, or to who
+// waits for it.
 constexpr size_t kQuick = size_t{64} << 10;
 
 template <class Work>
 void unlessHeldUp(size_t bytes, Work work) {
-  if (bytes > kQuick && ipc::EventLoop::isHere()) {
-    ThreadPool::instance().post(std::move(work));
+  if (bytes > kQuick && !ThreadPool::isHere()) {
+    ThreadPool::instance().postOpen(std::move(work));
   } else {
     work();
   }

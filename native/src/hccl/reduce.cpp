@@ -70,7 +70,7 @@ T combine(T a, T b) {
 }
 
 constexpr uint64_t kTile = 2048;       // elements accumulated at a time, in the first-level cache
-constexpr uint64_t kJob = kTile * 32;  // elements that one thread takes at a time
+constexpr uint64_t kJob = kTile * 32;  // elements that one thread takes at a time, at most
 
 struct Operands {
   const std::vector<const void*>& sources;
@@ -151,15 +151,19 @@ Tiles tilesOf(HcclDataType type, HcclReduceOp op) {
 void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
                  uint64_t count, HcclDataType type, HcclReduceOp op) {
   Tiles tiles = tilesOf(type, op);
-  Operands operands{sources, targets, exceedsCache(targets.size() * count * elementSize(type))};
-  if (count <= kJob) {
+  const size_t bytes = count * elementSize(type);
+  Operands operands{sources, targets, isStreaming(targets.size() * bytes)};
+  if (!isParallel((sources.size() + targets.size()) / 2 * bytes) || count <= kTile) {
     tiles(operands, 0, count);
     return;
   }
-  auto jobs = static_cast<int64_t>((count + kJob - 1) / kJob);
-  ThreadPool::instance().parallelFor(jobs, [&](int64_t job) {
-    uint64_t begin = static_cast<uint64_t>(job) * kJob;
-    tiles(operands, begin, std::min(count, begin + kJob));
+  // A few for every thread.
+  const uint64_t share = count / (4 * static_cast<uint64_t>(ThreadPool::instance().threads()));
+  const uint64_t length = std::clamp((share + kTile - 1) / kTile * kTile, kTile, kJob);
+  const auto jobs = static_cast<int64_t>((count + length - 1) / length);
+  ThreadPool::instance().parallelForOpen(jobs, [&](int64_t job) {
+    const uint64_t begin = static_cast<uint64_t>(job) * length;
+    tiles(operands, begin, std::min(count, begin + length));
   });
 }
 

@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "active_wait.hpp"
 #include "activity.hpp"
 #include "context.hpp"
 #include "error.hpp"
@@ -81,22 +82,29 @@ Stream::Stream(int device, uint64_t context, int32_t id, std::shared_ptr<Failure
       settings_(settings),
       delays_(options().scheduleSeed * 1000003 + static_cast<uint64_t>(id)) {}
 
-void Stream::submit(Task task, Dropped dropped) {
+void Stream::submit(Task task, Dropped dropped, Start start) {
   Entries entries;
   entries.push_back({std::move(task), std::move(dropped)});
   aclError reason = failureMode_->failure();
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (reason == ACL_SUCCESS && aborting_) {
       reason = ACL_ERROR_RT_STREAM_ABORT;
     }
     if (reason == ACL_SUCCESS) {
-      if (!running_) {
+      const bool isIdle = !running_;
+      const bool startsHere = isIdle && start == Start::kHere && !options().randomSchedule;
+      if (isIdle && !startsHere) {
         wake();
-        running_ = true;
       }
+      running_ = true;
       tasks_.splice(tasks_.end(), entries);
       ++submitted_;
+      lock.unlock();
+      if (startsHere) {
+        const SeparateFailures separate;
+        run(Start::kHere);
+      }
       return;
     }
   }
@@ -110,7 +118,7 @@ void Stream::submitKernel(std::function<aclError()> kernel) {
 }
 
 void Stream::wake() {
-  auto job = [self = shared_from_this()] { self->run(); };
+  auto job = [self = shared_from_this()] { self->run(Start::kOnPool); };
   if (options().randomSchedule) {
     const int delay = static_cast<int>(delays_() % (2 * kLongestDelay));
     if (delay < kLongestDelay) {
@@ -121,7 +129,7 @@ void Stream::wake() {
   ThreadPool::instance().post(std::move(job));
 }
 
-void Stream::run() {
+void Stream::run(Start place) {
   const auto start = Clock::now();
   for (;;) {
     if (const aclError failure = failureMode_->failure(); failure != ACL_SUCCESS) {
@@ -157,12 +165,7 @@ void Stream::run() {
         std::fprintf(stderr, "cann4j: a task of stream %d completed twice\n", self->id_);
         std::abort();
       }
-      // Before the next task can start, so that completions come in order.
-      self->complete(code, code == ACL_SUCCESS ? std::string() : takeFailures());
-      if (step->phase.exchange(Step::kDone) == Step::kParked) {
-        std::lock_guard lock(self->mutex_);
-        self->wake();
-      }
+      self->complete(*step, code, code == ACL_SUCCESS ? std::string() : takeFailures());
     };
     try {
       task(done);
@@ -178,7 +181,7 @@ void Stream::run() {
         return;
       }
     }
-    if (options().randomSchedule || Clock::now() - start > kTurn) {
+    if (place == Start::kHere || options().randomSchedule || Clock::now() - start > kTurn) {
       std::lock_guard lock(mutex_);
       current_ = nullptr;
       if (tasks_.empty()) {
@@ -191,7 +194,7 @@ void Stream::run() {
   }
 }
 
-void Stream::complete(aclError code, std::string words) {
+void Stream::complete(Step& step, aclError code, std::string words) {
   const bool stopsAll =
       code != ACL_SUCCESS &&
       failureMode_->report(code, "a task of stream " + std::to_string(id_) + " failed: " + words);
@@ -201,7 +204,16 @@ void Stream::complete(aclError code, std::string words) {
       error_ = code;
       errorText_ = std::move(words);
     }
+    // Before the next task can start, so that completions come in order.
     ++completed_;
+    if (step.phase.exchange(Step::kDone) == Step::kParked) {
+      if (tasks_.empty()) {
+        current_ = nullptr;
+        running_ = false;
+      } else {
+        wake();
+      }
+    }
     progress_.notify_all();
   }
   if (stopsAll) {
@@ -213,6 +225,11 @@ aclError Stream::synchronize(int32_t timeout, bool* completed) {
   std::unique_lock lock(mutex_);
   const uint64_t target = submitted_;
   const auto reached = [&] { return completed_ >= target; };
+  if (!reached()) {
+    lock.unlock();
+    ActiveWait::until(reached);
+    lock.lock();
+  }
   *completed = true;
   if (timeout < 0) {
     progress_.wait(lock, reached);
@@ -277,10 +294,7 @@ bool Stream::cancelWaiting(aclError code, const char* words) {
       const SeparateFailures separate;
       std::exchange(step->dropped, nullptr)(code);
     }
-    complete(code, words);
-    step->phase = Step::kDone;
-    std::lock_guard lock(mutex_);
-    wake();
+    complete(*step, code, words);
   }
   return true;
 }

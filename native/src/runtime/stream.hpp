@@ -62,7 +62,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // A task that the stream drops instead of starting it is destroyed, after `dropped` got the code
   // of the reason. One that waits when the stream gives it up is forgotten, after the same call; its
   // own `done` has no effect any more.
-  void submit(Task task, Dropped dropped = nullptr);
+  // `start`: on this thread, before this returns, if the stream has nothing else to do; of a task
+  // that is short and holds no lock.
+  enum class Start { kOnPool, kHere };
+  void submit(Task task, Dropped dropped = nullptr, Start start = Start::kOnPool);
 
   // Runs to completion on a pool thread; may use parallelFor. An exception becomes
   // ACL_ERROR_RT_AICORE_EXCEPTION, and more time than aclrtSetOpExecuteTimeOut allows an error too.
@@ -94,8 +97,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   using Entries = std::list<Entry>;  // takes no memory to be made or moved
 
   void wake();
-  void run();
-  void complete(aclError code, std::string words);
+  void run(Start start);
+  void complete(Step& step, aclError code, std::string words);
   Entries takeAll();
   static void drop(Entries entries, aclError code);
   bool cancelWaiting(aclError code, const char* words);
@@ -112,7 +115,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   bool running_ = false;
   bool aborting_ = false;
   uint64_t submitted_ = 0;
-  uint64_t completed_ = 0;
+  std::atomic<uint64_t> completed_{0};
   aclError error_ = ACL_SUCCESS;
   std::string errorText_;
   std::mt19937_64 delays_;

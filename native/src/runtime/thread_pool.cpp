@@ -11,10 +11,13 @@
 #include <thread>
 #include <utility>
 
+#include "active_wait.hpp"
 #include "options.hpp"
 
 namespace cann4j {
 namespace {
+
+thread_local bool isWorker = false;
 
 struct Loop {
   explicit Loop(int64_t indices) : count(indices) {}
@@ -43,6 +46,8 @@ struct Loop {
     }
   }
 
+  bool isComplete() const { return completed == count; }
+
   void wait() {
     std::unique_lock lock(mutex);
     finished.wait(lock, [this] { return completed == count; });
@@ -55,7 +60,7 @@ struct Loop {
   std::atomic<int64_t> next{0};
   std::mutex mutex;
   std::condition_variable finished;
-  int64_t completed = 0;
+  std::atomic<int64_t> completed{0};
   std::optional<std::string> failure;  // words only: thread sanitizers misread exception_ptr
 };
 
@@ -102,16 +107,67 @@ void ThreadPool::postFirst(int copies, const std::function<void()>& job) {
 }
 
 void ThreadPool::work() {
+  isWorker = true;
   for (;;) {
     std::function<void()> job;
     {
       std::unique_lock lock(mutex_);
-      available_.wait(lock, [this] { return !jobs_.empty(); });
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
+      available_.wait(lock, [this] { return !open_.empty() || !jobs_.empty(); });
+      auto& jobs = open_.empty() ? jobs_ : open_;
+      job = std::move(jobs.front());
+      jobs.pop_front();
+      openJobs_ = open_.size();
     }
     job();
   }
+}
+
+bool ThreadPool::isHere() { return isWorker; }
+
+void ThreadPool::postOpen(std::function<void()> job) {
+  std::unique_lock lock(mutex_);
+  open_.push_back(std::move(job));
+  wakeForOpen(std::move(lock));
+}
+
+void ThreadPool::wakeForOpen(std::unique_lock<std::mutex> lock) {
+  openJobs_ = open_.size();
+  const size_t lacking = open_.size() - std::min<size_t>(open_.size(), helpers_);
+  lock.unlock();
+  if (lacking == 1) {
+    available_.notify_one();
+  } else if (lacking > 1) {
+    available_.notify_all();
+  }
+}
+
+bool ThreadPool::help() {
+  if (openJobs_.load(std::memory_order_relaxed) == 0) {
+    return false;
+  }
+  std::function<void()> job;
+  {
+    std::lock_guard lock(mutex_);
+    if (open_.empty()) {
+      return false;
+    }
+    job = std::move(open_.front());
+    open_.pop_front();
+    openJobs_ = open_.size();
+    --helpers_;
+  }
+  job();
+  job = nullptr;
+  ++helpers_;
+  return true;
+}
+
+void ThreadPool::startHelping() { ++helpers_; }
+
+void ThreadPool::stopHelping() {
+  std::unique_lock lock(mutex_);
+  --helpers_;
+  wakeForOpen(std::move(lock));
 }
 
 void ThreadPool::parallelFor(int64_t count, const std::function<void(int64_t)>& body) {
@@ -128,6 +184,24 @@ void ThreadPool::parallelFor(int64_t count, const std::function<void(int64_t)>& 
   const int helpers = static_cast<int>(std::min<int64_t>(count, threads_) - 1);
   postFirst(helpers, [loop, &body] { loop->run(body); });
   loop->run(body);
+  loop->wait();
+}
+
+void ThreadPool::parallelForOpen(int64_t count, const std::function<void(int64_t)>& body) {
+  if (count <= 1 || (threads_ == 1 && !hasHelpers())) {
+    parallelFor(count, body);
+    return;
+  }
+  auto loop = std::make_shared<Loop>(count);
+  {
+    const int64_t helpers = std::min<int64_t>(count, threads_) - 1;
+    std::unique_lock lock(mutex_);
+    open_.insert(open_.begin(), static_cast<size_t>(std::max<int64_t>(1, helpers)),
+                 [loop, &body] { loop->run(body); });
+    wakeForOpen(std::move(lock));
+  }
+  loop->run(body);
+  ActiveWait::until([&loop] { return loop->isComplete(); });
   loop->wait();
 }
 

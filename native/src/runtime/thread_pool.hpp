@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -22,6 +23,8 @@ class ThreadPool {
 
   // Runs soon on a worker. A job never blocks on another job, and throws nothing.
   void post(std::function<void()> job);
+  // The same for a job that a thread which waits for a stream may carry out as well, see help().
+  void postOpen(std::function<void()> job);
 
   // Posts the job when the time has come, unless cancelled before.
   using Clock = std::chrono::steady_clock;
@@ -32,10 +35,22 @@ class ThreadPool {
   // Blocks the caller, which takes part; idle workers join. body(index) is called once for each
   // index in dynamic order. The words of a body's first exception are thrown as runtime_error.
   void parallelFor(int64_t count, const std::function<void(int64_t)>& body);
+  // The same with threads that wait for a stream; the body knows of no thread.
+  void parallelForOpen(int64_t count, const std::function<void(int64_t)>& body);
+
+  // Carries out an open job, if there is any. For a thread that calls this again and again between
+  // startHelping and stopHelping; no worker is woken for jobs that such threads will take.
+  bool help();
+  void startHelping();
+  void stopHelping();
+  bool hasHelpers() const { return helpers_.load(std::memory_order_relaxed) > 0; }
+  // Whether this thread is a worker.
+  static bool isHere();
 
  private:
   explicit ThreadPool(int threads);
   void postFirst(int copies, const std::function<void()>& job);
+  void wakeForOpen(std::unique_lock<std::mutex> lock);
   void work();
   void keepTime();
 
@@ -43,6 +58,9 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable available_;
   std::deque<std::function<void()>> jobs_;
+  std::deque<std::function<void()>> open_;
+  std::atomic<size_t> openJobs_{0};  // their number
+  std::atomic<size_t> helpers_{0};   // threads that call help()
 
   std::mutex timerMutex_;
   std::condition_variable timerChanged_;
