@@ -12,10 +12,12 @@ std::vector<std::string> detect() {
     return levels;
   }
   levels.push_back("avx2");
+#if !defined(CANN4J_EMULATE_AVX512)
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
     return levels;
   }
+#endif
   levels.push_back("avx512");
 #elif defined(__aarch64__)
   levels.push_back("neon");

@@ -11,7 +11,10 @@
 #define CANN4J_NAME(level) CANN4J_QUOTED(level)
 #define CANN4J_QUOTED(text) #text
 
-#if defined(CANN4J_AVX512) && \
+#if defined(CANN4J_AVX512) && defined(CANN4J_EMULATE_AVX512)
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#elif defined(CANN4J_AVX512) && \
     !(defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__))
 #error "compile with -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma"
 #elif defined(CANN4J_AVX2) && (!defined(__AVX2__) || !defined(__FMA__) || defined(__AVX512F__))
