@@ -11,6 +11,8 @@
 
 namespace cann4j::attention::CANN4J_LEVEL {
 
+static_assert(kWideColumns % kTallRows == 0, "blocks of whole panels are blocks of whole tiles");
+
 struct BackwardScratch {
   float* key;            // [blockKeys][keyWidth], operand of dq
   float* keyPanels;      // [blockKeys / kWideColumns][depth][kWideColumns]
@@ -311,8 +313,8 @@ template <ElementType T>
 static void backwardBlock(const Problem& p, const KeyBlock& item, void* memory) {
   const BackwardScratch s = layoutBackward(p, static_cast<float*>(memory));
   const Sequence& seq = p.sequences[item.sequence];
-  const int64_t firstKey = item.block * p.blockKeys;
-  const int64_t keys = smaller(p.blockKeys, seq.kvLength - firstKey);
+  const int64_t firstKey = item.block * item.keys;
+  const int64_t keys = smaller(item.keys, seq.kvLength - firstKey);
   const int64_t group = p.heads / p.kvHeads;
   const int64_t keyColumns = roundUp(s.depth, kTallColumns);
   const int64_t valueColumns = roundUp(p.valueDim, kTallColumns);
@@ -325,18 +327,18 @@ static void backwardBlock(const Problem& p, const KeyBlock& item, void* memory) 
     packTransposed<T>(s.valuePanels + j * p.valueDim, kWideColumns, p.value,
                       offsetOf(p.value, seq.batch, firstRow + j, item.kvHead), columns, p.valueDim, s.row);
   }
-  zeroFloats(s.keyGradient, p.blockKeys * keyColumns);
-  zeroFloats(s.valueGradient, p.blockKeys * valueColumns);
+  zeroFloats(s.keyGradient, item.keys * keyColumns);
+  zeroFloats(s.valueGradient, item.keys * valueColumns);
 
   const int64_t blocks = (seq.qLength + p.blockRows - 1) / p.blockRows;
   for (int64_t g = 0; g < group; ++g) {
     const int64_t head = item.kvHead * group + g;
-    for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t block = blocks - 1; block >= 0; --block) {  // all keys' turns begin with the last rows if causal
       const int64_t first = block * p.blockRows;
       const int64_t rows = smaller(p.blockRows, seq.qLength - first);
       const bool mean = hasMeanRow(p, seq, head, first, rows);
       // The key blocks that add to these rows of dq; all of them agree on this and take turns.
-      const BlockSpans spans = blocksOf(mean ? allKeys(seq) : visibleKeys(seq, first, first + rows), p.blockKeys);
+      const BlockSpans spans = blocksOf(mean ? allKeys(seq) : visibleKeys(seq, first, first + rows), item.keys);
       if (!contains(spans, item.block)) continue;
       int64_t diagonal;
       const bool share = visitQueries<T>(p, s, seq, head, first, rows, firstKey, keys, mean, &diagonal);

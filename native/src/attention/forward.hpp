@@ -320,7 +320,7 @@ template <ElementType T>
 static void forwardBlock(const Problem& p, const QueryBlock& item, void* memory) {
   const ForwardScratch s = layoutForward(p, static_cast<float*>(memory));
   const Sequence& seq = p.sequences[item.sequence];
-  const int64_t rows = smaller(p.blockRows, seq.qLength - item.first);
+  const int64_t rows = item.rows;
   for (int64_t first = 0; first < rows; first += kWideColumns) {
     packScorePanel<T>(s.query + first * s.depth, kWideColumns, p, p.query, p.queryRope, seq.batch,
                       seq.qRow + item.first + first, item.head, smaller(kWideColumns, rows - first), s.row);

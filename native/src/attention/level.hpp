@@ -67,7 +67,7 @@ extern const Kernels CANN4J_TABLE;
 const Kernels CANN4J_TABLE = {
     CANN4J_NAME(CANN4J_LEVEL),     CANN4J_LEVEL::forwardScratch, CANN4J_LEVEL::backwardScratch,
     CANN4J_LEVEL::forward,         CANN4J_LEVEL::backward,       CANN4J_LEVEL::sinkGradient,
-    CANN4J_LEVEL::multiplyAddPeak,
+    CANN4J_LEVEL::multiplyAddPeak, CANN4J_LEVEL::kWideColumns,
 };
 
 }  // namespace cann4j::attention

@@ -83,8 +83,8 @@ struct Problem {
   int64_t headDim;
   int64_t valueDim;
   float scale;
-  int64_t blockRows;  // query rows per block
-  int64_t blockKeys;  // keys per block
+  int64_t blockRows;  // query rows per block, at most
+  int64_t blockKeys;  // keys per block, at most
   const Sequence* sequences;
   TensorView query;
   TensorView key;
@@ -126,20 +126,23 @@ struct Problem {
   int64_t sinkGradientStride = 1;
 };
 
-// One unit of forward work: query rows [first, first + blockRows) of one head of one sequence.
+// One unit of forward work: query rows [first, first + rows) of one head of one sequence, at most blockRows. No result
+// depends on where blocks begin, as long as it is at multiples of kBlockMultiple.
 struct QueryBlock {
   int64_t sequence;
   int64_t head;
   int64_t first;
+  int64_t rows;
 };
 
-// One unit of backward work: keys [block * blockKeys, ...) of one kv head of one sequence. `turns` holds, per query
-// head of the group and per query block, the number of key blocks already added to dq: adding in ascending order
-// makes the sum independent of the threads.
+// One unit of backward work: keys [block * keys, ...) of one kv head of one sequence, `keys` at most blockKeys and the
+// same for all blocks of a sequence. `turns` holds, per query head of the group and per query block, the number of key
+// blocks already added to dq: adding in ascending order makes the sum independent of the threads.
 struct KeyBlock {
   int64_t sequence;
   int64_t kvHead;
   int64_t block;
+  int64_t keys;
   int32_t* turns;
 };
 
@@ -151,6 +154,7 @@ struct Kernels {
   void (*backward)(const Problem&, const KeyBlock&, void* scratch);
   void (*sinkBackward)(const Problem&, int64_t sequences, int64_t head, void* scratch);  // scratch as of backward
   double (*multiplyAddPeak)(int64_t iterations);  // runs independent multiply-adds, returns their FLOP count
+  int64_t keyMultiple;  // of the backward's key blocks, divides kBlockMultiple
 };
 
 }  // namespace cann4j::attention

@@ -36,14 +36,18 @@ void* threadScratch(size_t bytes) {
   return memory.get();
 }
 
-// Blocks that keep a head's tiles around a 512 KiB second-level cache, found by measuring.
+// Blocks found by measuring. What the innermost loops come back to fits a 512 KiB second-level cache; the query rows
+// of the forward and the key side of the backward, which pass by in order, need not.
 struct Blocks {
   int64_t largestDim;
   int64_t rows;
   int64_t keys;
 };
-constexpr Blocks kForwardBlocks[] = {{64, 288, 128}, {256, 192, 128}, {INT64_MAX, 96, 64}};
-constexpr Blocks kBackwardBlocks[] = {{256, 48, 144}, {INT64_MAX, 48, 48}};
+constexpr Blocks kForwardBlocks[] = {{128, 768, 128}, {256, 384, 128}, {INT64_MAX, 96, 64}};
+constexpr Blocks kBackwardBlocks[] = {{128, 48, 288}, {256, 48, 144}, {INT64_MAX, 48, 48}};
+constexpr int64_t kFewestRows = 96;
+constexpr int64_t kFewestKeys = 144;
+constexpr int64_t kShares = 2;  // of what is left, each thread's: an item is one, so that all threads end together
 
 constexpr bool fillTiles(const Blocks& b, bool keys) {
   return b.rows % kBlockMultiple == 0 && (!keys || b.keys % kBlockMultiple == 0);
@@ -62,11 +66,11 @@ void chooseBlocks(Problem& p, const Blocks (&table)[N]) {
   p.blockKeys = row->keys;
 }
 
-// Keys that rows [first, first + rows) see, about, for ordering the work.
-int64_t estimatedKeys(const Sequence& s, int64_t first, int64_t rows) {
+// Pairs of rows [first, first + rows) and keys that they see, about, for dividing the work.
+int64_t estimatedPairs(const Sequence& s, int64_t first, int64_t rows) {
   const int64_t low = std::max<int64_t>(0, first + s.lowest);
   const int64_t high = std::min(s.kvLength, first + rows + s.diagonal);
-  return std::max({int64_t{0}, high - low, std::min(s.prefix, s.kvLength)});
+  return rows * std::max({int64_t{1}, high - low, std::min(s.prefix, s.kvLength)});
 }
 
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -85,26 +89,76 @@ void inOrder(const Workers& workers, int64_t count, size_t scratchBytes, const B
 
 }  // namespace
 
-void runForward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
-  chooseBlocks(p, kForwardBlocks);
-  struct Weighted {
-    QueryBlock block;
-    int64_t cost;
-  };
-  std::vector<Weighted> items;
+namespace {
+
+struct HeadOfSequence {
+  int64_t sequence;
+  int64_t head;
+  int64_t pairs;
+};
+
+// Largest first, so that the small ones fill what is left to do at the end.
+std::vector<HeadOfSequence> headsOf(const Problem& p, const std::vector<Sequence>& sequences) {
+  std::vector<HeadOfSequence> units;
   for (size_t n = 0; n < sequences.size(); ++n) {
     const Sequence& s = sequences[n];
-    for (int64_t head = 0; head < p.heads; ++head) {
-      for (int64_t first = 0; first < s.qLength; first += p.blockRows) {
-        const int64_t rows = std::min(p.blockRows, s.qLength - first);
-        items.push_back({{static_cast<int64_t>(n), head, first}, rows * estimatedKeys(s, first, rows)});
-      }
+    int64_t pairs = 0;
+    for (int64_t first = 0; first < s.qLength; first += kFewestRows) {
+      pairs += estimatedPairs(s, first, std::min(kFewestRows, s.qLength - first));
+    }
+    for (int64_t head = 0; head < p.heads && pairs > 0; ++head) {
+      units.push_back({static_cast<int64_t>(n), head, pairs});
     }
   }
-  std::stable_sort(items.begin(), items.end(), [](const Weighted& a, const Weighted& b) { return a.cost > b.cost; });
-  inOrder(workers, static_cast<int64_t>(items.size()), kernels.forwardScratch(p),
-          [&](int64_t i, void* scratch) { kernels.forward(p, items[i].block, scratch); });
+  std::stable_sort(units.begin(), units.end(),
+                   [](const HeadOfSequence& a, const HeadOfSequence& b) { return a.pairs > b.pairs; });
+  return units;
 }
+
+// Rows from the end of each head's sequence, where a causal row sees most: as many as keys are worth packing for, but
+// fewer and fewer when little is left, so that all threads end together.
+std::vector<QueryBlock> divideForward(const Problem& p, int threads, const std::vector<Sequence>& sequences) {
+  const std::vector<HeadOfSequence> units = headsOf(p, sequences);
+  int64_t left = 0;
+  for (const HeadOfSequence& unit : units) left += unit.pairs;
+  std::vector<QueryBlock> items;
+  for (const HeadOfSequence& unit : units) {
+    const Sequence& s = sequences[unit.sequence];
+    for (int64_t end = s.qLength; end > 0;) {
+      const int64_t perRow = estimatedPairs(s, end - 1, 1);
+      const int64_t share = threads == 1 ? p.blockRows : left / (kShares * threads) / perRow;
+      const int64_t rows = std::clamp(share, std::min(kFewestRows, p.blockRows), p.blockRows);
+      const int64_t first = std::max<int64_t>(0, end - rows + kBlockMultiple - 1) / kBlockMultiple * kBlockMultiple;
+      items.push_back({unit.sequence, unit.head, first, end - first});
+      left -= estimatedPairs(s, first, end - first);
+      end = first;
+    }
+  }
+  return items;
+}
+
+}  // namespace
+
+void runForward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
+  chooseBlocks(p, kForwardBlocks);
+  const std::vector<QueryBlock> items = divideForward(p, workers.threads, sequences);
+  inOrder(workers, static_cast<int64_t>(items.size()), kernels.forwardScratch(p),
+          [&](int64_t i, void* scratch) { kernels.forward(p, items[i], scratch); });
+}
+
+namespace {
+
+// Blocks of about equal size, smaller ones if there are few of them otherwise. It must not depend on the threads: dq
+// is summed up by blocks.
+int64_t keysOfBlocks(const Problem& p, int64_t multiple, int64_t kvLength, int64_t sequences) {
+  constexpr int64_t kBlocksWanted = 32;
+  const int64_t wanted = divideUp(kBlocksWanted, p.kvHeads * sequences);
+  const int64_t blocks = std::max(divideUp(kvLength, p.blockKeys),
+                                  std::min(divideUp(kvLength, std::min(kFewestKeys, p.blockKeys)), wanted));
+  return std::min(p.blockKeys, divideUp(divideUp(kvLength, blocks), multiple) * multiple);
+}
+
+}  // namespace
 
 void runBackward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
   chooseBlocks(p, kBackwardBlocks);
@@ -113,6 +167,7 @@ void runBackward(const Kernels& kernels, const Workers& workers, Problem p, cons
     int64_t sequence;
     int64_t kvHead;
     int64_t keyBlocks;
+    int64_t keys;
     int64_t cost;
     int64_t firstTurn;
   };
@@ -122,8 +177,9 @@ void runBackward(const Kernels& kernels, const Workers& workers, Problem p, cons
   for (size_t n = 0; n < sequences.size(); ++n) {
     const Sequence& s = sequences[n];
     if (s.qLength == 0 || s.kvLength == 0) continue;
+    const int64_t keys = keysOfBlocks(p, kernels.keyMultiple, s.kvLength, static_cast<int64_t>(sequences.size()));
     for (int64_t head = 0; head < p.kvHeads; ++head) {
-      units.push_back({static_cast<int64_t>(n), head, divideUp(s.kvLength, p.blockKeys), s.qLength * s.kvLength,
+      units.push_back({static_cast<int64_t>(n), head, divideUp(s.kvLength, keys), keys, s.qLength * s.kvLength,
                        turnCount});
       turnCount += group * divideUp(s.qLength, p.blockRows);
     }
@@ -140,7 +196,7 @@ void runBackward(const Kernels& kernels, const Workers& workers, Problem p, cons
     for (int64_t block = 0; block < blocks; ++block) {
       for (size_t u = from; u < to; ++u) {
         if (block < units[u].keyBlocks) {
-          items.push_back({units[u].sequence, units[u].kvHead, block, turns.data() + units[u].firstTurn});
+          items.push_back({units[u].sequence, units[u].kvHead, block, units[u].keys, turns.data() + units[u].firstTurn});
         }
       }
     }
