@@ -3,6 +3,7 @@ package io.github.cann4j.benchmarks.report;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.math.BigDecimal;
 import java.util.List;
 import java.util.Optional;
 
@@ -43,7 +44,8 @@ public record Figure(
   /**
    * A bound for the value.
    *
-   * @param of name of a reference, or empty for a bound in the figure's unit
+   * @param of how the name of a reference begins, of several the best; or empty for a bound in the
+   *     figure's unit
    * @param factor the value should be at least (HIGHER) or at most (LOWER) this times the reference
    */
   public record Target(String of, double factor) {}
@@ -53,12 +55,16 @@ public record Figure(
     targets = List.copyOf(targets);
   }
 
-  /** The value of a reference, if it was measured. */
-  public Optional<Double> reference(String referenceName) {
-    return references.stream()
-        .filter(r -> r.name().equals(referenceName))
-        .map(Reference::value)
-        .findFirst();
+  /** The best value of the references whose names begin so, if any was measured. */
+  public Optional<Double> reference(String beginning) {
+    var values =
+        references.stream()
+            .filter(r -> r.name().startsWith(beginning))
+            .map(Reference::value)
+            .toList();
+    return better == Better.HIGHER
+        ? values.stream().max(Double::compare)
+        : values.stream().min(Double::compare);
   }
 
   /** Whether a target is reached; empty if its reference was not measured. */
@@ -66,6 +72,15 @@ public record Figure(
     Optional<Double> base = target.of().isEmpty() ? Optional.of(1.0) : reference(target.of());
     return base.map(
         b -> better == Better.HIGHER ? value >= target.factor() * b : value <= target.factor() * b);
+  }
+
+  /** A target as people write it, such as "≥ 1.4 × libtorch" or "≤ 10 us". */
+  public String describe(Target target) {
+    String sign = better == Better.HIGHER ? "≥" : "≤";
+    String factor = BigDecimal.valueOf(target.factor()).stripTrailingZeros().toPlainString();
+    return target.of().isEmpty()
+        ? "%s %s %s".formatted(sign, factor, unit)
+        : "%s %s × %s".formatted(sign, factor, target.of());
   }
 
   /** One line of JSON. */

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.benchmarks.attention;
+
+import io.github.cann4j.benchmarks.attention.PeakMeter.Peak;
+import io.github.cann4j.benchmarks.worker.WorkerClient;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
+
+/** Measures some cases by several implementations in turns, and compares their results. */
+final class Measurement {
+  /** A pass of a peer that takes longer, in seconds, is left out. */
+  static final double LONGEST = 8;
+
+  /** A peer that takes so many times as long as cann4j takes one turn. */
+  static final double SLOW = 4;
+
+  private static final double WARM_UP = 1.5; // seconds from which a turn is warm enough itself
+
+  private final List<WorkerClient> workers; // the first is cann4j
+  private final Supplier<Peak> peak;
+  private final Probe probe = new Probe();
+
+  Measurement(List<WorkerClient> workers, Supplier<Peak> peak) {
+    this.workers = workers;
+    this.peak = peak;
+  }
+
+  /**
+   * What to measure.
+   *
+   * @param backward whether to measure the gradient too
+   * @param peers whether peers take part
+   */
+  record Case(AttentionShape shape, boolean backward, boolean peers) {}
+
+  /**
+   * What came out.
+   *
+   * @param series times by implementation, for each case
+   * @param fp32Peak median of all rounds, in GFLOP/s
+   * @param bf16Peak as well, or 0
+   */
+  record Outcome(List<SequencedMap<String, Series>> series, double fp32Peak, double bf16Peak) {}
+
+  private static final class Turn {
+    private final Case what;
+    private final WorkerClient worker;
+    private final Series series = new Series();
+    private final int number;
+    private final boolean backward;
+    private final boolean once;
+    private final boolean warmUp;
+
+    Turn(Case what, WorkerClient worker, boolean backward, boolean once, boolean warmUp) {
+      this.what = what;
+      this.worker = worker;
+      this.backward = backward;
+      this.once = once;
+      this.warmUp = warmUp;
+      number = worker.prepare(what.shape());
+    }
+
+    void warmUp() {
+      worker.forward(number);
+      if (backward) {
+        worker.backward(number);
+      }
+    }
+
+    void run() {
+      series.addForward(worker.forward(number));
+      if (backward) {
+        series.addBackward(worker.backward(number));
+      }
+    }
+  }
+
+  /** Measures all cases in each round. */
+  Outcome run(List<Case> cases, int rounds) {
+    // Before anything is prepared, as probing clears what is there.
+    cases.forEach(what -> participants(what).forEach(w -> probe.foretell(w, what.shape())));
+    List<SequencedMap<String, Turn>> turns = cases.stream().map(this::plan).toList();
+    for (var turnsOfCase : turns) {
+      turnsOfCase.values().stream().filter(turn -> turn.warmUp).forEach(Turn::warmUp);
+    }
+    List<Double> fp32 = new ArrayList<>();
+    List<Double> bf16 = new ArrayList<>();
+    for (int round = 0; round < rounds; round++) {
+      Peak now = peak.get();
+      fp32.add(now.fp32());
+      bf16.add(now.bf16());
+      for (var turnsOfCase : turns) {
+        for (Turn turn : turnsOfCase.values()) {
+          if (round == 0 || !turn.once) {
+            pause();
+            turn.run();
+          }
+        }
+      }
+    }
+    turns.forEach(Measurement::compare);
+    workers.forEach(WorkerClient::clear);
+    return new Outcome(
+        turns.stream().map(Measurement::series).toList(), Series.median(fp32), Series.median(bf16));
+  }
+
+  private List<WorkerClient> participants(Case what) {
+    return what.peers() ? workers : workers.subList(0, 1);
+  }
+
+  private SequencedMap<String, Turn> plan(Case what) {
+    SequencedMap<String, Turn> turns = new LinkedHashMap<>();
+    AttentionShape shape = what.shape();
+    Probe.Times own = probe.foretell(workers.getFirst(), shape);
+    for (WorkerClient worker : participants(what)) {
+      Probe.Times times = probe.foretell(worker, shape);
+      boolean peer = worker != workers.getFirst();
+      if (peer && times.forward() > LONGEST) {
+        continue;
+      }
+      boolean backward = what.backward() && !(peer && times.backward() > LONGEST);
+      boolean once = peer && times.both() > SLOW * own.both();
+      boolean warmUp = !once && times.both() < WARM_UP;
+      turns.put(worker.name(), new Turn(what, worker, backward, once, warmUp));
+    }
+    return turns;
+  }
+
+  /** Until the threads of the last turn have stopped to look for more work. */
+  private static void pause() {
+    LockSupport.parkNanos(20_000_000);
+  }
+
+  private static SequencedMap<String, Series> series(SequencedMap<String, Turn> turns) {
+    SequencedMap<String, Series> series = new LinkedHashMap<>();
+    turns.forEach((name, turn) -> series.put(name, turn.series));
+    return series;
+  }
+
+  private static void compare(SequencedMap<String, Turn> turns) {
+    Turn own = turns.firstEntry().getValue();
+    turns.sequencedValues().stream()
+        .skip(1)
+        .forEach(
+            peer -> {
+              boolean gradients = own.backward && peer.backward;
+              Agreement.require(
+                  peer.worker.name(),
+                  own.what.shape(),
+                  own.worker.sample(own.number, gradients),
+                  peer.worker.sample(peer.number, gradients));
+            });
+  }
+}
