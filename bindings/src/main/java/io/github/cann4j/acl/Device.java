@@ -16,8 +16,7 @@ import java.util.Map;
  * id and process; it is never reset, and needs no closing.
  *
  * <p>Any platform thread may use it; each operation first makes the context current on the calling
- * thread and leaves it so. The operators of one device ({@code aclnn}) are submitted under the
- * monitor of this object, one at a time.
+ * thread and leaves it so. The operators of one device ({@code aclnn}) are submitted one at a time.
  */
 public final class Device {
   private static final Map<Integer, Device> OPEN = new HashMap<>();

@@ -272,6 +272,16 @@ public final class Tensor {
   }
 
   /**
+   * Tells whether the view has these strides, without allocating.
+   *
+   * @param other a view
+   * @return whether all strides are equal
+   */
+  public boolean hasStridesOf(Tensor other) {
+    return Arrays.equals(strides, other.strides);
+  }
+
+  /**
    * Returns the strides.
    *
    * @return a new array, in elements

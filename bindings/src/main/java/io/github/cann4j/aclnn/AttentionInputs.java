@@ -53,6 +53,8 @@ final class AttentionInputs {
   private final Layout layout;
   private final PackedInputs packed;
   private final AttentionSizes sizes;
+  private final MemorySegment unwritten;
+  private final NativeArrays arrays;
 
   /** Checks; {@code packed} is null unless the layout is TND. */
   AttentionInputs(FlashAttentionBuilder<?> from, Layout layout, PackedInputs packed) {
@@ -96,6 +98,15 @@ final class AttentionInputs {
     Objects.requireNonNull(order, "softmaxLayout");
     AttentionChecks.statistics(softmaxMax, softmaxSum, sizes.statisticsShape(layout));
     refuseMixedVersions();
+    this.unwritten = EmptyTensor.of(query.dataType());
+    this.arrays =
+        NativeArrays.ownedBy(
+            this,
+            prefix,
+            packed == null ? NONE : packed.actualSeqQLen(),
+            packed == null ? NONE : packed.actualSeqKvLen(),
+            qStartIdx == null ? NONE : new long[] {qStartIdx},
+            kvStartIdx == null ? NONE : new long[] {kvStartIdx});
   }
 
   private void refuseMixedVersions() {
@@ -164,14 +175,9 @@ final class AttentionInputs {
     return List.of(new Operand("softmaxMax", softmaxMax), new Operand("softmaxSum", softmaxSum));
   }
 
-  /** The arrays of a call, to be closed after it. */
+  /** The arrays of a call; they live as long as this. */
   NativeArrays arrays() {
-    return new NativeArrays(
-        prefix,
-        packed == null ? NONE : packed.actualSeqQLen(),
-        packed == null ? NONE : packed.actualSeqKvLen(),
-        qStartIdx == null ? NONE : new long[] {qStartIdx},
-        kvStartIdx == null ? NONE : new long[] {kvStartIdx});
+    return arrays;
   }
 
   Tensor queryTensor() {
@@ -252,7 +258,7 @@ final class AttentionInputs {
 
   /** For outputs that are declared but never written. */
   MemorySegment unwritten() {
-    return EmptyTensor.of(query.dataType());
+    return unwritten;
   }
 
   double scaleValue() {

@@ -19,6 +19,7 @@ import java.util.List;
  */
 public final class FlashAttentionScore {
   private final AttentionInputs in;
+  private final Operator.Call call;
   private final Tensor attentionOut;
 
   private FlashAttentionScore(Builder from) {
@@ -31,6 +32,7 @@ public final class FlashAttentionScore {
     outputs.add(new Operand("attentionOut", attentionOut));
     Operand.requireSameDevice(in.queryTensor(), outputs);
     Operand.requireDistinct(outputs, in.operands());
+    call = describe();
   }
 
   /**
@@ -51,14 +53,12 @@ public final class FlashAttentionScore {
    */
   public void run(Stream stream, Workspace workspace) {
     AttentionChecks.streamDevice(stream, in.queryTensor());
-    try (NativeArrays arrays = in.arrays()) {
-      Operator.run(call(arrays), stream, workspace);
-    }
+    Operator.run(call, stream, workspace);
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
   }
 
-  private Operator.Call call(NativeArrays arrays) {
+  private Operator.Call describe() {
     return switch (in.version()) {
       case V1 ->
           new Operator.Call(
@@ -72,7 +72,7 @@ public final class FlashAttentionScore {
                       in.dropMask(),
                       MemorySegment.NULL,
                       in.attenMask(),
-                      arrays.prefix(),
+                      in.arrays().prefix(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -87,7 +87,7 @@ public final class FlashAttentionScore {
                       attentionOut.handle(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionScore);
+              cann_h.aclnnFlashAttentionScore$address());
       case V2 ->
           new Operator.Call(
               "aclnnFlashAttentionScoreV2",
@@ -100,9 +100,9 @@ public final class FlashAttentionScore {
                       in.dropMask(),
                       MemorySegment.NULL,
                       in.attenMask(),
-                      arrays.prefix(),
-                      arrays.qStartIdx(),
-                      arrays.kvStartIdx(),
+                      in.arrays().prefix(),
+                      in.arrays().qStartIdx(),
+                      in.arrays().kvStartIdx(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -118,7 +118,7 @@ public final class FlashAttentionScore {
                       attentionOut.handle(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionScoreV2);
+              cann_h.aclnnFlashAttentionScoreV2$address());
       default -> throw new AssertionError(in.version());
     };
   }

@@ -17,12 +17,14 @@ import java.lang.ref.Reference;
  */
 public final class FlashAttentionScoreGrad {
   private final AttentionInputs in;
+  private final Operator.Call call;
   private final FlashAttentionGradBuilder.Gradients gradients;
 
   private FlashAttentionScoreGrad(Builder from) {
     AttentionChecks.dense(from.inputLayout, "FlashAttentionUnpaddingScoreGrad");
     in = new AttentionInputs(from, from.inputLayout, null);
     gradients = from.gradients(in);
+    call = describe();
   }
 
   /**
@@ -43,14 +45,12 @@ public final class FlashAttentionScoreGrad {
    */
   public void run(Stream stream, Workspace workspace) {
     AttentionChecks.streamDevice(stream, in.queryTensor());
-    try (NativeArrays arrays = in.arrays()) {
-      Operator.run(call(arrays), stream, workspace);
-    }
+    Operator.run(call, stream, workspace);
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
   }
 
-  private Operator.Call call(NativeArrays arrays) {
+  private Operator.Call describe() {
     return switch (in.version()) {
       case V1 ->
           new Operator.Call(
@@ -69,7 +69,7 @@ public final class FlashAttentionScoreGrad {
                       in.softmaxSum(),
                       MemorySegment.NULL,
                       gradients.attentionIn().handle(),
-                      arrays.prefix(),
+                      in.arrays().prefix(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -84,7 +84,7 @@ public final class FlashAttentionScoreGrad {
                       in.unwritten(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionScoreGrad);
+              cann_h.aclnnFlashAttentionScoreGrad$address());
       case V2 ->
           new Operator.Call(
               "aclnnFlashAttentionScoreGradV2",
@@ -102,9 +102,9 @@ public final class FlashAttentionScoreGrad {
                       in.softmaxSum(),
                       MemorySegment.NULL,
                       gradients.attentionIn().handle(),
-                      arrays.prefix(),
-                      arrays.qStartIdx(),
-                      arrays.kvStartIdx(),
+                      in.arrays().prefix(),
+                      in.arrays().qStartIdx(),
+                      in.arrays().kvStartIdx(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -120,7 +120,7 @@ public final class FlashAttentionScoreGrad {
                       in.unwritten(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionScoreGradV2);
+              cann_h.aclnnFlashAttentionScoreGradV2$address());
       default -> throw new AssertionError(in.version());
     };
   }

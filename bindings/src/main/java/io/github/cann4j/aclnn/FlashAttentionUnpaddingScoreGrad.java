@@ -18,6 +18,7 @@ import java.lang.ref.Reference;
  */
 public final class FlashAttentionUnpaddingScoreGrad {
   private final AttentionInputs in;
+  private final Operator.Call call;
   private final FlashAttentionGradBuilder.Gradients gradients;
   private final Tensor dqRope;
   private final Tensor dkRope;
@@ -43,6 +44,7 @@ public final class FlashAttentionUnpaddingScoreGrad {
     } else {
       gradients = from.gradients(in);
     }
+    call = describe();
   }
 
   /**
@@ -63,14 +65,12 @@ public final class FlashAttentionUnpaddingScoreGrad {
    */
   public void run(Stream stream, Workspace workspace) {
     AttentionChecks.streamDevice(stream, in.queryTensor());
-    try (NativeArrays arrays = in.arrays()) {
-      Operator.run(call(arrays), stream, workspace);
-    }
+    Operator.run(call, stream, workspace);
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
   }
 
-  private Operator.Call call(NativeArrays arrays) {
+  private Operator.Call describe() {
     return switch (in.version()) {
       case V1 ->
           new Operator.Call(
@@ -89,9 +89,9 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.softmaxSum(),
                       MemorySegment.NULL,
                       gradients.attentionIn().handle(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -106,7 +106,7 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.unwritten(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionUnpaddingScoreGrad);
+              cann_h.aclnnFlashAttentionUnpaddingScoreGrad$address());
       case V2 ->
           new Operator.Call(
               "aclnnFlashAttentionUnpaddingScoreGradV2",
@@ -124,11 +124,11 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.softmaxSum(),
                       MemorySegment.NULL,
                       gradients.attentionIn().handle(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
-                      arrays.qStartIdx(),
-                      arrays.kvStartIdx(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
+                      in.arrays().qStartIdx(),
+                      in.arrays().kvStartIdx(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -144,7 +144,7 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.unwritten(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionUnpaddingScoreGradV2);
+              cann_h.aclnnFlashAttentionUnpaddingScoreGradV2$address());
       case V3 ->
           new Operator.Call(
               "aclnnFlashAttentionUnpaddingScoreGradV3",
@@ -164,11 +164,11 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.softmaxSum(),
                       MemorySegment.NULL,
                       gradients.attentionIn().handle(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
-                      arrays.qStartIdx(),
-                      arrays.kvStartIdx(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
+                      in.arrays().qStartIdx(),
+                      in.arrays().kvStartIdx(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -186,7 +186,7 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.unwritten(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionUnpaddingScoreGradV3);
+              cann_h.aclnnFlashAttentionUnpaddingScoreGradV3$address());
       case V4 ->
           new Operator.Call(
               "aclnnFlashAttentionUnpaddingScoreGradV4",
@@ -204,9 +204,9 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.softmaxSum(),
                       MemorySegment.NULL,
                       gradients.attentionIn().handle(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -222,7 +222,7 @@ public final class FlashAttentionUnpaddingScoreGrad {
                       in.softmaxLayout(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionUnpaddingScoreGradV4);
+              cann_h.aclnnFlashAttentionUnpaddingScoreGradV4$address());
     };
   }
 

@@ -20,6 +20,7 @@ import java.util.List;
  */
 public final class FlashAttentionVarLenScore {
   private final AttentionInputs in;
+  private final Operator.Call call;
   private final Tensor attentionOut;
 
   private FlashAttentionVarLenScore(Builder from) {
@@ -41,6 +42,7 @@ public final class FlashAttentionVarLenScore {
     outputs.add(new Operand("attentionOut", attentionOut));
     Operand.requireSameDevice(in.queryTensor(), outputs);
     Operand.requireDistinct(outputs, in.operands());
+    call = describe();
   }
 
   /**
@@ -61,14 +63,12 @@ public final class FlashAttentionVarLenScore {
    */
   public void run(Stream stream, Workspace workspace) {
     AttentionChecks.streamDevice(stream, in.queryTensor());
-    try (NativeArrays arrays = in.arrays()) {
-      Operator.run(call(arrays), stream, workspace);
-    }
+    Operator.run(call, stream, workspace);
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
   }
 
-  private Operator.Call call(NativeArrays arrays) {
+  private Operator.Call describe() {
     return switch (in.version()) {
       case V1 ->
           new Operator.Call(
@@ -82,9 +82,9 @@ public final class FlashAttentionVarLenScore {
                       in.dropMask(),
                       MemorySegment.NULL,
                       in.attenMask(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -99,7 +99,7 @@ public final class FlashAttentionVarLenScore {
                       attentionOut.handle(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionVarLenScore);
+              cann_h.aclnnFlashAttentionVarLenScore$address());
       case V2 ->
           new Operator.Call(
               "aclnnFlashAttentionVarLenScoreV2",
@@ -112,11 +112,11 @@ public final class FlashAttentionVarLenScore {
                       in.dropMask(),
                       MemorySegment.NULL,
                       in.attenMask(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
-                      arrays.qStartIdx(),
-                      arrays.kvStartIdx(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
+                      in.arrays().qStartIdx(),
+                      in.arrays().kvStartIdx(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -132,7 +132,7 @@ public final class FlashAttentionVarLenScore {
                       attentionOut.handle(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionVarLenScoreV2);
+              cann_h.aclnnFlashAttentionVarLenScoreV2$address());
       case V3 ->
           new Operator.Call(
               "aclnnFlashAttentionVarLenScoreV3",
@@ -147,11 +147,11 @@ public final class FlashAttentionVarLenScore {
                       in.dropMask(),
                       MemorySegment.NULL,
                       in.attenMask(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
-                      arrays.qStartIdx(),
-                      arrays.kvStartIdx(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
+                      in.arrays().qStartIdx(),
+                      in.arrays().kvStartIdx(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -167,7 +167,7 @@ public final class FlashAttentionVarLenScore {
                       attentionOut.handle(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionVarLenScoreV3);
+              cann_h.aclnnFlashAttentionVarLenScoreV3$address());
       case V4 ->
           new Operator.Call(
               "aclnnFlashAttentionVarLenScoreV4",
@@ -180,9 +180,9 @@ public final class FlashAttentionVarLenScore {
                       in.dropMask(),
                       MemorySegment.NULL,
                       in.attenMask(),
-                      arrays.prefix(),
-                      arrays.actualSeqQLen(),
-                      arrays.actualSeqKvLen(),
+                      in.arrays().prefix(),
+                      in.arrays().actualSeqQLen(),
+                      in.arrays().actualSeqKvLen(),
                       in.scaleValue(),
                       in.keepProb(),
                       in.preTokens(),
@@ -198,7 +198,7 @@ public final class FlashAttentionVarLenScore {
                       attentionOut.handle(),
                       size,
                       executor),
-              cann_h::aclnnFlashAttentionVarLenScoreV4);
+              cann_h.aclnnFlashAttentionVarLenScoreV4$address());
     };
   }
 

@@ -45,7 +45,7 @@ public final class IndexOps {
         (size, executor) ->
             cann_h.aclnnIndexSelectGetWorkspaceSize(
                 self.handle(), at, index.handle(), out.handle(), size, executor),
-        cann_h::aclnnIndexSelect);
+        cann_h.aclnnIndexSelect$address());
     Operator.keep(self, index, out);
   }
 
@@ -83,7 +83,7 @@ public final class IndexOps {
     OperandChecks.requireShape(source, "source", shape);
     Overlap.refuse(out, "out", source, "source");
     OperandChecks.refusePartialOverlap(out, self);
-    try (ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+    try (ScalarValue factor = ScalarValue.of(alpha, self.dataType())) {
       Operator.run(
           "aclnnIndexAdd",
           stream,
@@ -98,7 +98,7 @@ public final class IndexOps {
                   out.handle(),
                   size,
                   executor),
-          cann_h::aclnnIndexAdd);
+          cann_h.aclnnIndexAdd$address());
       Operator.keep(self, index, source, out);
     }
   }
@@ -129,7 +129,7 @@ public final class IndexOps {
         (size, executor) ->
             cann_h.aclnnGatherGetWorkspaceSize(
                 self.handle(), at, index.handle(), out.handle(), size, executor),
-        cann_h::aclnnGather);
+        cann_h.aclnnGather$address());
     Operator.keep(self, index, out);
   }
 
@@ -175,7 +175,7 @@ public final class IndexOps {
         (size, executor) ->
             cann_h.aclnnSliceGetWorkspaceSize(
                 self.handle(), at, from, to, step, out.handle(), size, executor),
-        cann_h::aclnnSlice);
+        cann_h.aclnnSlice$address());
     Operator.keep(self, out);
   }
 
@@ -223,7 +223,7 @@ public final class IndexOps {
           workspace,
           (size, executor) ->
               cann_h.aclnnCatGetWorkspaceSize(list.pointer(), at, out.handle(), size, executor),
-          cann_h::aclnnCat);
+          cann_h.aclnnCat$address());
       Operator.keep(out);
     }
     Operator.keep(tensors.toArray(Tensor[]::new));
@@ -253,7 +253,7 @@ public final class IndexOps {
         stream,
         workspace,
         cann_h::aclnnEmbeddingGetWorkspaceSize,
-        cann_h::aclnnEmbedding,
+        cann_h.aclnnEmbedding$address(),
         weight,
         indices,
         out);
@@ -301,7 +301,7 @@ public final class IndexOps {
                 out.handle(),
                 size,
                 executor),
-        cann_h::aclnnEmbeddingDenseBackward);
+        cann_h.aclnnEmbeddingDenseBackward$address());
     Operator.keep(grad, indices, out);
   }
 }

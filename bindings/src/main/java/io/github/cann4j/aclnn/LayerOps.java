@@ -67,7 +67,7 @@ public final class LayerOps {
                 rstdOut.handle(),
                 size,
                 executor),
-        cann_h::aclnnRmsNorm);
+        cann_h.aclnnRmsNorm$address());
     Operator.keep(x, gamma, yOut, rstdOut);
   }
 
@@ -99,7 +99,7 @@ public final class LayerOps {
         workspace,
         (size, executor) ->
             cann_h.aclnnSwiGluGetWorkspaceSize(x.handle(), at, out.handle(), size, executor),
-        cann_h::aclnnSwiGlu);
+        cann_h.aclnnSwiGlu$address());
     Operator.keep(x, out);
   }
 
@@ -146,7 +146,7 @@ public final class LayerOps {
                 ROTARY_BSND,
                 size,
                 executor),
-        cann_h::aclnnApplyRotaryPosEmb);
+        cann_h.aclnnApplyRotaryPosEmb$address());
     Operator.keep(query, key, cos, sin);
   }
 
@@ -203,7 +203,7 @@ public final class LayerOps {
                 EmptyTensor.of(input.dataType()),
                 size,
                 executor),
-        cann_h::aclnnCrossEntropyLoss);
+        cann_h.aclnnCrossEntropyLoss$address());
     Operator.keep(input, target, lossOut, logProbOut);
   }
 
@@ -259,7 +259,7 @@ public final class LayerOps {
                 out.handle(),
                 size,
                 executor),
-        cann_h::aclnnCrossEntropyLossGrad);
+        cann_h.aclnnCrossEntropyLossGrad$address());
     Operator.keep(gradLoss, logProb, target, out);
   }
 
@@ -313,7 +313,7 @@ public final class LayerOps {
                   out.handle(),
                   size,
                   executor),
-          cann_h::aclnnDropoutGenMaskV2);
+          cann_h.aclnnDropoutGenMaskV2$address());
       Operator.keep(out);
     }
   }
@@ -348,7 +348,7 @@ public final class LayerOps {
         (size, executor) ->
             cann_h.aclnnDropoutDoMaskGetWorkspaceSize(
                 self.handle(), mask.handle(), 1 - keepProb, out.handle(), size, executor),
-        cann_h::aclnnDropoutDoMask);
+        cann_h.aclnnDropoutDoMask$address());
     Operator.keep(self, mask, out);
   }
 

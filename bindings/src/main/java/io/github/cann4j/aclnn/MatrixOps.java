@@ -35,7 +35,7 @@ public final class MatrixOps {
     run(
         "aclnnMm",
         cann_h::aclnnMmGetWorkspaceSize,
-        cann_h::aclnnMm,
+        cann_h.aclnnMm$address(),
         self,
         mat2,
         out,
@@ -64,7 +64,7 @@ public final class MatrixOps {
     run(
         "aclnnBatchMatMul",
         cann_h::aclnnBatchMatMulGetWorkspaceSize,
-        cann_h::aclnnBatchMatMul,
+        cann_h.aclnnBatchMatMul$address(),
         self,
         mat2,
         out,
@@ -92,7 +92,7 @@ public final class MatrixOps {
     run(
         "aclnnMatmul",
         cann_h::aclnnMatmulGetWorkspaceSize,
-        cann_h::aclnnMatmul,
+        cann_h.aclnnMatmul$address(),
         self,
         mat2,
         out,
@@ -117,7 +117,7 @@ public final class MatrixOps {
   private static void run(
       String name,
       Plan plan,
-      Operator.Launch launch,
+      MemorySegment launch,
       Tensor self,
       Tensor mat2,
       Tensor out,

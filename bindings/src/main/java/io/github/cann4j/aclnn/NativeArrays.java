@@ -1,53 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.aclnn;
 
+import io.github.cann4j.internal.runtime.NativeHandle;
 import java.lang.foreign.MemorySegment;
 
-/** The {@code aclIntArray}s of one attention call; an empty array stands for none. */
-final class NativeArrays implements AutoCloseable {
-  private final IntArray[] made = new IntArray[5];
+/** The {@code aclIntArray}s of an attention operator; an empty array stands for none. */
+final class NativeArrays {
+  private final MemorySegment[] pointers = new MemorySegment[5];
 
-  NativeArrays(long[]... values) {
-    try {
-      for (int i = 0; i < values.length; i++) {
-        made[i] = values[i].length == 0 ? null : new IntArray(values[i]);
+  private NativeArrays() {}
+
+  /** Makes arrays that live until the owner is garbage. */
+  static NativeArrays ownedBy(Object owner, long[]... values) {
+    NativeArrays arrays = new NativeArrays();
+    for (int i = 0; i < values.length; i++) {
+      arrays.pointers[i] = MemorySegment.NULL;
+      if (values[i].length > 0) {
+        IntArray made = new IntArray(values[i]);
+        NativeHandle.whenGarbage(owner, made::close);
+        arrays.pointers[i] = made.pointer();
       }
-    } catch (RuntimeException e) {
-      close();
-      throw e;
     }
-  }
-
-  private MemorySegment pointer(int i) {
-    return made[i] == null ? MemorySegment.NULL : made[i].pointer();
+    return arrays;
   }
 
   MemorySegment prefix() {
-    return pointer(0);
+    return pointers[0];
   }
 
   MemorySegment actualSeqQLen() {
-    return pointer(1);
+    return pointers[1];
   }
 
   MemorySegment actualSeqKvLen() {
-    return pointer(2);
+    return pointers[2];
   }
 
   MemorySegment qStartIdx() {
-    return pointer(3);
+    return pointers[3];
   }
 
   MemorySegment kvStartIdx() {
-    return pointer(4);
-  }
-
-  @Override
-  public void close() {
-    for (IntArray array : made) {
-      if (array != null) {
-        array.close();
-      }
-    }
+    return pointers[4];
   }
 }

@@ -61,10 +61,25 @@ final class OperandChecks {
             || out.address() == operand.address()
                 && out.dataType() == operand.dataType()
                 && out.hasShapeOf(operand)
-                && Arrays.equals(out.strides(), operand.strides());
+                && out.hasStridesOf(operand);
     if (!same) {
       Overlap.refuse(out, "out", operand, "an operand");
     }
+  }
+
+  // Without an array for the usual numbers of tensors, so that a call allocates nothing.
+  static void requireDevice(Stream stream, Tensor a) {
+    AttentionChecks.streamDevice(stream, a);
+  }
+
+  static void requireDevice(Stream stream, Tensor a, Tensor b) {
+    AttentionChecks.streamDevice(stream, a);
+    AttentionChecks.streamDevice(stream, b);
+  }
+
+  static void requireDevice(Stream stream, Tensor a, Tensor b, Tensor c) {
+    requireDevice(stream, a, b);
+    AttentionChecks.streamDevice(stream, c);
   }
 
   static void requireDevice(Stream stream, Tensor... tensors) {

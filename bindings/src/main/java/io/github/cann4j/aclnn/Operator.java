@@ -6,8 +6,11 @@ import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.runtime.AclErrors;
 import io.github.cann4j.internal.runtime.Scratch;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.lang.ref.Reference;
 import java.util.Map;
 
@@ -42,16 +45,28 @@ final class Operator {
           Map.entry(561118, "ACLNN_ERR_INNER_STATIC_WORKSPACE_INVALID"),
           Map.entry(561119, "ACLNN_ERR_INNER_STATIC_BLOCK_DIM_INVALID"));
 
+  // All operators have this type. The executor goes as a number: a segment would be made for it in
+  // each call.
+  private static final MethodHandle LAUNCH =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.of(
+                  ValueLayout.JAVA_INT,
+                  ValueLayout.ADDRESS,
+                  ValueLayout.JAVA_LONG,
+                  ValueLayout.JAVA_LONG,
+                  ValueLayout.ADDRESS));
+
   /** {@code …GetWorkspaceSize}, with its own arguments bound. */
   @FunctionalInterface
   interface Plan {
     int call(MemorySegment workspaceSize, MemorySegment executor);
   }
 
-  /** The operator itself. */
+  /** {@code …GetWorkspaceSize}, with its own arguments taken from an object. */
   @FunctionalInterface
-  interface Launch {
-    int call(MemorySegment workspace, long size, MemorySegment executor, MemorySegment stream);
+  interface PlanOf<T> {
+    int call(T arguments, MemorySegment workspaceSize, MemorySegment executor);
   }
 
   /** {@code …GetWorkspaceSize} of an operator that takes one tensor and nothing else. */
@@ -66,7 +81,7 @@ final class Operator {
     int call(MemorySegment a, MemorySegment b, MemorySegment workspaceSize, MemorySegment executor);
   }
 
-  /** {@code …GetWorkspaceSize} of an operator that takes three tensors and nothing else. */
+  /** {@code …GetWorkspaceSize} of an operator that takes three pointers and nothing else. */
   @FunctionalInterface
   interface Plan3 {
     int call(
@@ -77,14 +92,18 @@ final class Operator {
         MemorySegment executor);
   }
 
-  /** A function of CANN with its arguments bound. */
-  record Call(String name, Plan plan, Launch launch) {}
+  /** A function of CANN with its arguments bound; {@code launch} is the address of phase 2. */
+  record Call(String name, Plan plan, MemorySegment launch) {}
 
   private Operator() {}
 
   static void run(
-      String name, Stream stream, Workspace workspace, Plan1 plan, Launch launch, Tensor a) {
-    run(name, stream, workspace, (size, out) -> plan.call(a.handle(), size, out), launch);
+      String name, Stream stream, Workspace workspace, Plan1 plan, MemorySegment launch, Tensor a) {
+    synchronized (workspace.lock()) {
+      Scratch scratch = begin(stream, workspace);
+      int planned = plan.call(a.handle(), scratch.first(), scratch.second());
+      finish(name, planned, scratch, stream, workspace, launch);
+    }
     keep(a);
   }
 
@@ -93,15 +112,14 @@ final class Operator {
       Stream stream,
       Workspace workspace,
       Plan2 plan,
-      Launch launch,
+      MemorySegment launch,
       Tensor a,
       Tensor b) {
-    run(
-        name,
-        stream,
-        workspace,
-        (size, out) -> plan.call(a.handle(), b.handle(), size, out),
-        launch);
+    synchronized (workspace.lock()) {
+      Scratch scratch = begin(stream, workspace);
+      int planned = plan.call(a.handle(), b.handle(), scratch.first(), scratch.second());
+      finish(name, planned, scratch, stream, workspace, launch);
+    }
     keep(a, b);
   }
 
@@ -110,58 +128,127 @@ final class Operator {
       Stream stream,
       Workspace workspace,
       Plan3 plan,
-      Launch launch,
+      MemorySegment launch,
       Tensor a,
       Tensor b,
       Tensor c) {
-    run(
-        name,
-        stream,
-        workspace,
-        (size, out) -> plan.call(a.handle(), b.handle(), c.handle(), size, out),
-        launch);
+    synchronized (workspace.lock()) {
+      Scratch scratch = begin(stream, workspace);
+      int planned =
+          plan.call(a.handle(), b.handle(), c.handle(), scratch.first(), scratch.second());
+      finish(name, planned, scratch, stream, workspace, launch);
+    }
     keep(a, b, c);
   }
 
-  /** Keeps alive views, which own the handles that an operator was given. */
-  static void keep(Tensor... tensors) {
-    for (Tensor tensor : tensors) {
-      Reference.reachabilityFence(tensor);
+  /** The last argument is no tensor, such as a factor. */
+  static void run(
+      String name,
+      Stream stream,
+      Workspace workspace,
+      Plan3 plan,
+      MemorySegment launch,
+      Tensor a,
+      Tensor b,
+      MemorySegment last) {
+    synchronized (workspace.lock()) {
+      Scratch scratch = begin(stream, workspace);
+      int planned = plan.call(a.handle(), b.handle(), last, scratch.first(), scratch.second());
+      finish(name, planned, scratch, stream, workspace, launch);
     }
+    keep(a, b);
   }
 
   static void run(Call call, Stream stream, Workspace workspace) {
     run(call.name, stream, workspace, call.plan, call.launch);
   }
 
-  static void run(String name, Stream stream, Workspace workspace, Plan plan, Launch launch) {
-    Device device = stream.device();
+  static void run(
+      String name, Stream stream, Workspace workspace, Plan plan, MemorySegment launch) {
+    run(name, stream, workspace, Plan::call, plan, launch);
+  }
+
+  static <T> void run(
+      String name,
+      Stream stream,
+      Workspace workspace,
+      PlanOf<? super T> plan,
+      T arguments,
+      MemorySegment launch) {
+    synchronized (workspace.lock()) {
+      Scratch scratch = begin(stream, workspace);
+      int planned = plan.call(arguments, scratch.first(), scratch.second());
+      finish(name, planned, scratch, stream, workspace, launch);
+    }
+  }
+
+  /** Keeps alive a view, which owns the handle that an operator was given. */
+  static void keep(Tensor a) {
+    Reference.reachabilityFence(a);
+  }
+
+  static void keep(Tensor a, Tensor b) {
+    Reference.reachabilityFence(a);
+    Reference.reachabilityFence(b);
+  }
+
+  static void keep(Tensor a, Tensor b, Tensor c) {
+    keep(a, b);
+    Reference.reachabilityFence(c);
+  }
+
+  static void keep(Tensor... tensors) {
+    for (Tensor tensor : tensors) {
+      Reference.reachabilityFence(tensor);
+    }
+  }
+
+  private static Scratch begin(Stream stream, Workspace workspace) {
+    stream.handle();
+    stream.device().makeCurrent();
+    workspace.require(stream);
+    return Scratch.get();
+  }
+
+  private static void finish(
+      String name,
+      int planned,
+      Scratch scratch,
+      Stream stream,
+      Workspace workspace,
+      MemorySegment launch) {
+    if (planned != 0) {
+      throw failure(planned, name + "GetWorkspaceSize", stream.device());
+    }
+    long bytes = scratch.firstValue();
+    long executor = scratch.secondValue();
     MemorySegment queue = stream.handle();
-    // Host objects behind tensors are shared by all users of a view.
-    synchronized (device) {
-      device.makeCurrent();
-      workspace.require(stream);
-      Scratch scratch = Scratch.get();
-      MemorySegment size = scratch.first();
-      MemorySegment out = scratch.second();
-      int planned = plan.call(size, out);
-      if (planned != 0) {
-        throw failure(planned, name + "GetWorkspaceSize", device);
-      }
-      long bytes = size.get(ValueLayout.JAVA_LONG, 0);
-      MemorySegment executor = out.get(ValueLayout.ADDRESS, 0);
-      MemorySegment memory;
-      try {
-        memory = workspace.reserve(bytes, stream);
-      } catch (RuntimeException e) {
-        // Only phase 2 releases the executor; without workspace it does nothing else.
-        launch.call(MemorySegment.NULL, bytes, executor, queue);
-        throw e;
-      }
-      int launched = launch.call(memory, bytes, executor, queue);
-      if (launched != 0) {
-        throw failure(launched, name, device);
-      }
+    MemorySegment memory;
+    try {
+      memory = workspace.reserve(bytes, stream);
+    } catch (RuntimeException e) {
+      // Only phase 2 releases the executor; without workspace it does nothing else.
+      launch(launch, MemorySegment.NULL, bytes, executor, queue);
+      throw e;
+    }
+    int launched = launch(launch, memory, bytes, executor, queue);
+    if (launched != 0) {
+      throw failure(launched, name, stream.device());
+    }
+  }
+
+  private static int launch(
+      MemorySegment function,
+      MemorySegment memory,
+      long bytes,
+      long executor,
+      MemorySegment queue) {
+    try {
+      return (int) LAUNCH.invokeExact(function, memory, bytes, executor, queue);
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -44,7 +44,7 @@ public final class ReductionOps {
                   out.handle(),
                   size,
                   executor),
-          cann_h::aclnnReduceSum);
+          cann_h.aclnnReduceSum$address());
       Operator.keep(self, out);
     }
   }
@@ -77,7 +77,7 @@ public final class ReductionOps {
           (size, executor) ->
               cann_h.aclnnLogSumExpGetWorkspaceSize(
                   self.handle(), array.pointer(), keepDims, out.handle(), size, executor),
-          cann_h::aclnnLogSumExp);
+          cann_h.aclnnLogSumExp$address());
       Operator.keep(self, out);
     }
   }
@@ -101,7 +101,7 @@ public final class ReductionOps {
         workspace,
         (size, executor) ->
             cann_h.aclnnSoftmaxGetWorkspaceSize(self.handle(), at, out.handle(), size, executor),
-        cann_h::aclnnSoftmax);
+        cann_h.aclnnSoftmax$address());
     Operator.keep(self, out);
   }
 

@@ -229,49 +229,64 @@ public record RingAttentionUpdate(
    */
   public void run(Stream stream, Workspace workspace) {
     AttentionChecks.streamDevice(stream, attnOut);
-    MemorySegment sequences = actualSeqQLen == null ? MemorySegment.NULL : actualSeqQLen.handle();
-    Operator.Call call =
-        softmaxLayout == SoftmaxLayout.BY_SEQUENCE
-            ? new Operator.Call(
-                "aclnnRingAttentionUpdate",
-                (size, executor) ->
-                    cann_h.aclnnRingAttentionUpdateGetWorkspaceSize(
-                        prevAttnOut.handle(),
-                        prevSoftmaxMax.handle(),
-                        prevSoftmaxSum.handle(),
-                        curAttnOut.handle(),
-                        curSoftmaxMax.handle(),
-                        curSoftmaxSum.handle(),
-                        sequences,
-                        inputLayout.text(),
-                        attnOut.handle(),
-                        softmaxMax.handle(),
-                        softmaxSum.handle(),
-                        size,
-                        executor),
-                cann_h::aclnnRingAttentionUpdate)
-            : new Operator.Call(
-                "aclnnRingAttentionUpdateV2",
-                (size, executor) ->
-                    cann_h.aclnnRingAttentionUpdateV2GetWorkspaceSize(
-                        prevAttnOut.handle(),
-                        prevSoftmaxMax.handle(),
-                        prevSoftmaxSum.handle(),
-                        curAttnOut.handle(),
-                        curSoftmaxMax.handle(),
-                        curSoftmaxSum.handle(),
-                        sequences,
-                        inputLayout.text(),
-                        TND_ORDER,
-                        attnOut.handle(),
-                        softmaxMax.handle(),
-                        softmaxSum.handle(),
-                        size,
-                        executor),
-                cann_h::aclnnRingAttentionUpdateV2);
-    Operator.run(call, stream, workspace);
+    if (softmaxLayout == SoftmaxLayout.BY_SEQUENCE) {
+      Operator.run(
+          "aclnnRingAttentionUpdate",
+          stream,
+          workspace,
+          RingAttentionUpdate::plan,
+          this,
+          cann_h.aclnnRingAttentionUpdate$address());
+    } else {
+      Operator.run(
+          "aclnnRingAttentionUpdateV2",
+          stream,
+          workspace,
+          RingAttentionUpdate::planV2,
+          this,
+          cann_h.aclnnRingAttentionUpdateV2$address());
+    }
     // The views own the handles that the operator was given.
     Reference.reachabilityFence(this);
+  }
+
+  private MemorySegment sequences() {
+    return actualSeqQLen == null ? MemorySegment.NULL : actualSeqQLen.handle();
+  }
+
+  private int plan(MemorySegment size, MemorySegment executor) {
+    return cann_h.aclnnRingAttentionUpdateGetWorkspaceSize(
+        prevAttnOut.handle(),
+        prevSoftmaxMax.handle(),
+        prevSoftmaxSum.handle(),
+        curAttnOut.handle(),
+        curSoftmaxMax.handle(),
+        curSoftmaxSum.handle(),
+        sequences(),
+        inputLayout.text(),
+        attnOut.handle(),
+        softmaxMax.handle(),
+        softmaxSum.handle(),
+        size,
+        executor);
+  }
+
+  private int planV2(MemorySegment size, MemorySegment executor) {
+    return cann_h.aclnnRingAttentionUpdateV2GetWorkspaceSize(
+        prevAttnOut.handle(),
+        prevSoftmaxMax.handle(),
+        prevSoftmaxSum.handle(),
+        curAttnOut.handle(),
+        curSoftmaxMax.handle(),
+        curSoftmaxSum.handle(),
+        sequences(),
+        inputLayout.text(),
+        TND_ORDER,
+        attnOut.handle(),
+        softmaxMax.handle(),
+        softmaxSum.handle(),
+        size,
+        executor);
   }
 
   /** Collects the parts of a {@link RingAttentionUpdate}. For one thread. */

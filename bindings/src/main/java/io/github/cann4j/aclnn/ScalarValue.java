@@ -7,13 +7,29 @@ import io.github.cann4j.internal.runtime.NativeHandle;
 import io.github.cann4j.internal.runtime.Scratch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
-/** An {@code aclScalar} for the length of one call. */
+/** An {@code aclScalar} for the length of one call; those of 1 are kept for the next ones. */
 final class ScalarValue implements AutoCloseable {
+  private static final Map<DataType, ScalarValue> ONES = new ConcurrentHashMap<>();
+
   private final MemorySegment pointer;
+  private final boolean kept;
 
   /** A factor for elements of a type: FLOAT or DOUBLE for floating ones, else a whole number. */
-  ScalarValue(double value, DataType elements) {
+  static ScalarValue of(double value, DataType elements) {
+    if (value != 1) {
+      return new ScalarValue(value, elements, false);
+    }
+    ScalarValue one = ONES.get(elements);
+    return one != null
+        ? one
+        : ONES.computeIfAbsent(elements, type -> new ScalarValue(value, type, true));
+  }
+
+  private ScalarValue(double value, DataType elements, boolean kept) {
+    this.kept = kept;
     MemorySegment block = Scratch.get().block(8);
     DataType type;
     if (elements == DataType.DOUBLE) {
@@ -43,6 +59,8 @@ final class ScalarValue implements AutoCloseable {
 
   @Override
   public void close() {
-    cann_h.aclDestroyScalar(pointer);
+    if (!kept) {
+      cann_h.aclDestroyScalar(pointer);
+    }
   }
 }

@@ -35,7 +35,7 @@ public final class TensorOps {
         (size, executor) ->
             cann_h.aclnnCastGetWorkspaceSize(
                 self.handle(), out.dataType().aclCode(), out.handle(), size, executor),
-        cann_h::aclnnCast);
+        cann_h.aclnnCast$address());
     Operator.keep(self, out);
   }
 
@@ -52,7 +52,7 @@ public final class TensorOps {
   public static void add(
       Tensor self, Tensor other, double alpha, Tensor out, Stream stream, Workspace workspace) {
     OperandChecks.requireBinary(self, other, out, stream);
-    try (ScalarValue factor = new ScalarValue(alpha, out.dataType())) {
+    try (ScalarValue factor = ScalarValue.of(alpha, out.dataType())) {
       Operator.run(
           "aclnnAdd",
           stream,
@@ -60,7 +60,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnAddGetWorkspaceSize(
                   self.handle(), other.handle(), factor.pointer(), out.handle(), size, executor),
-          cann_h::aclnnAdd);
+          cann_h.aclnnAdd$address());
     }
     Operator.keep(self, other, out);
   }
@@ -77,17 +77,17 @@ public final class TensorOps {
   public static void inplaceAdd(
       Tensor self, Tensor other, double alpha, Stream stream, Workspace workspace) {
     OperandChecks.requireBinary(self, other, self, stream);
-    try (ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+    try (ScalarValue factor = ScalarValue.of(alpha, self.dataType())) {
       Operator.run(
           "aclnnInplaceAdd",
           stream,
           workspace,
-          (size, executor) ->
-              cann_h.aclnnInplaceAddGetWorkspaceSize(
-                  self.handle(), other.handle(), factor.pointer(), size, executor),
-          cann_h::aclnnInplaceAdd);
+          cann_h::aclnnInplaceAddGetWorkspaceSize,
+          cann_h.aclnnInplaceAdd$address(),
+          self,
+          other,
+          factor.pointer());
     }
-    Operator.keep(self, other);
   }
 
   /**
@@ -103,7 +103,7 @@ public final class TensorOps {
   public static void sub(
       Tensor self, Tensor other, double alpha, Tensor out, Stream stream, Workspace workspace) {
     OperandChecks.requireBinary(self, other, out, stream);
-    try (ScalarValue factor = new ScalarValue(alpha, out.dataType())) {
+    try (ScalarValue factor = ScalarValue.of(alpha, out.dataType())) {
       Operator.run(
           "aclnnSub",
           stream,
@@ -111,7 +111,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnSubGetWorkspaceSize(
                   self.handle(), other.handle(), factor.pointer(), out.handle(), size, executor),
-          cann_h::aclnnSub);
+          cann_h.aclnnSub$address());
     }
     Operator.keep(self, other, out);
   }
@@ -133,7 +133,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnMulGetWorkspaceSize,
-        cann_h::aclnnMul,
+        cann_h.aclnnMul$address(),
         self,
         other,
         out);
@@ -156,7 +156,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnDivGetWorkspaceSize,
-        cann_h::aclnnDiv,
+        cann_h.aclnnDiv$address(),
         self,
         other,
         out);
@@ -179,7 +179,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnMaximumGetWorkspaceSize,
-        cann_h::aclnnMaximum,
+        cann_h.aclnnMaximum$address(),
         self,
         other,
         out);
@@ -200,7 +200,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnExpGetWorkspaceSize,
-        cann_h::aclnnExp,
+        cann_h.aclnnExp$address(),
         self,
         out);
   }
@@ -217,7 +217,7 @@ public final class TensorOps {
   public static void muls(
       Tensor self, double factor, Tensor out, Stream stream, Workspace workspace) {
     OperandChecks.requireUnary(self, out, stream);
-    try (ScalarValue scalar = new ScalarValue(factor, self.dataType())) {
+    try (ScalarValue scalar = ScalarValue.of(factor, self.dataType())) {
       Operator.run(
           "aclnnMuls",
           stream,
@@ -225,7 +225,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnMulsGetWorkspaceSize(
                   self.handle(), scalar.pointer(), out.handle(), size, executor),
-          cann_h::aclnnMuls);
+          cann_h.aclnnMuls$address());
     }
     Operator.keep(self, out);
   }
@@ -240,7 +240,7 @@ public final class TensorOps {
    */
   public static void inplaceMuls(Tensor self, double factor, Stream stream, Workspace workspace) {
     OperandChecks.requireDevice(stream, self);
-    try (ScalarValue scalar = new ScalarValue(factor, self.dataType())) {
+    try (ScalarValue scalar = ScalarValue.of(factor, self.dataType())) {
       Operator.run(
           "aclnnInplaceMuls",
           stream,
@@ -248,7 +248,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnInplaceMulsGetWorkspaceSize(
                   self.handle(), scalar.pointer(), size, executor),
-          cann_h::aclnnInplaceMuls);
+          cann_h.aclnnInplaceMuls$address());
     }
     Operator.keep(self);
   }
@@ -271,7 +271,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnInplaceCopyGetWorkspaceSize,
-        cann_h::aclnnInplaceCopy,
+        cann_h.aclnnInplaceCopy$address(),
         self,
         src);
   }
@@ -290,7 +290,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnInplaceZeroGetWorkspaceSize,
-        cann_h::aclnnInplaceZero,
+        cann_h.aclnnInplaceZero$address(),
         self);
   }
 
@@ -322,7 +322,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnPermuteGetWorkspaceSize(
                   self.handle(), order.pointer(), out.handle(), size, executor),
-          cann_h::aclnnPermute);
+          cann_h.aclnnPermute$address());
     }
     Operator.keep(self, out);
   }
@@ -340,8 +340,8 @@ public final class TensorOps {
   public static void adds(
       Tensor self, double other, double alpha, Tensor out, Stream stream, Workspace workspace) {
     OperandChecks.requireUnary(self, out, stream);
-    try (ScalarValue addend = new ScalarValue(other, self.dataType());
-        ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+    try (ScalarValue addend = ScalarValue.of(other, self.dataType());
+        ScalarValue factor = ScalarValue.of(alpha, self.dataType())) {
       Operator.run(
           "aclnnAdds",
           stream,
@@ -349,7 +349,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnAddsGetWorkspaceSize(
                   self.handle(), addend.pointer(), factor.pointer(), out.handle(), size, executor),
-          cann_h::aclnnAdds);
+          cann_h.aclnnAdds$address());
       Operator.keep(self, out);
     }
   }
@@ -366,8 +366,8 @@ public final class TensorOps {
   public static void inplaceAdds(
       Tensor self, double other, double alpha, Stream stream, Workspace workspace) {
     OperandChecks.requireDevice(stream, self);
-    try (ScalarValue addend = new ScalarValue(other, self.dataType());
-        ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+    try (ScalarValue addend = ScalarValue.of(other, self.dataType());
+        ScalarValue factor = ScalarValue.of(alpha, self.dataType())) {
       Operator.run(
           "aclnnInplaceAdds",
           stream,
@@ -375,7 +375,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnInplaceAddsGetWorkspaceSize(
                   self.handle(), addend.pointer(), factor.pointer(), size, executor),
-          cann_h::aclnnInplaceAdds);
+          cann_h.aclnnInplaceAdds$address());
       Operator.keep(self);
     }
   }
@@ -392,7 +392,7 @@ public final class TensorOps {
   public static void inplaceSub(
       Tensor self, Tensor other, double alpha, Stream stream, Workspace workspace) {
     OperandChecks.requireBinary(self, other, self, stream);
-    try (ScalarValue factor = new ScalarValue(alpha, self.dataType())) {
+    try (ScalarValue factor = ScalarValue.of(alpha, self.dataType())) {
       Operator.run(
           "aclnnInplaceSub",
           stream,
@@ -400,7 +400,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnInplaceSubGetWorkspaceSize(
                   self.handle(), other.handle(), factor.pointer(), size, executor),
-          cann_h::aclnnInplaceSub);
+          cann_h.aclnnInplaceSub$address());
       Operator.keep(self, other);
     }
   }
@@ -420,7 +420,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnInplaceMulGetWorkspaceSize,
-        cann_h::aclnnInplaceMul,
+        cann_h.aclnnInplaceMul$address(),
         self,
         other);
   }
@@ -440,7 +440,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnInplaceDivGetWorkspaceSize,
-        cann_h::aclnnInplaceDiv,
+        cann_h.aclnnInplaceDiv$address(),
         self,
         other);
   }
@@ -460,7 +460,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnNegGetWorkspaceSize,
-        cann_h::aclnnNeg,
+        cann_h.aclnnNeg$address(),
         self,
         out);
   }
@@ -480,7 +480,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnLogGetWorkspaceSize,
-        cann_h::aclnnLog,
+        cann_h.aclnnLog$address(),
         self,
         out);
   }
@@ -500,7 +500,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnSiluGetWorkspaceSize,
-        cann_h::aclnnSilu,
+        cann_h.aclnnSilu$address(),
         self,
         out);
   }
@@ -519,7 +519,7 @@ public final class TensorOps {
         stream,
         workspace,
         cann_h::aclnnInplaceExpGetWorkspaceSize,
-        cann_h::aclnnInplaceExp,
+        cann_h.aclnnInplaceExp$address(),
         self);
   }
 
@@ -534,7 +534,7 @@ public final class TensorOps {
   public static void inplaceFillScalar(
       Tensor self, double value, Stream stream, Workspace workspace) {
     OperandChecks.requireDevice(stream, self);
-    try (ScalarValue scalar = new ScalarValue(value, self.dataType())) {
+    try (ScalarValue scalar = ScalarValue.of(value, self.dataType())) {
       Operator.run(
           "aclnnInplaceFillScalar",
           stream,
@@ -542,7 +542,7 @@ public final class TensorOps {
           (size, executor) ->
               cann_h.aclnnInplaceFillScalarGetWorkspaceSize(
                   self.handle(), scalar.pointer(), size, executor),
-          cann_h::aclnnInplaceFillScalar);
+          cann_h.aclnnInplaceFillScalar$address());
       Operator.keep(self);
     }
   }
@@ -576,7 +576,7 @@ public final class TensorOps {
         (size, executor) ->
             cann_h.aclnnSWhereGetWorkspaceSize(
                 condition.handle(), self.handle(), other.handle(), out.handle(), size, executor),
-        cann_h::aclnnSWhere);
+        cann_h.aclnnSWhere$address());
     Operator.keep(condition, self, other, out);
   }
 }

@@ -17,6 +17,7 @@ public final class Workspace implements AutoCloseable {
   private static final long GRAIN = 4096;
 
   private final Device device;
+  private final Object lock;
   private DeviceBuffer buffer;
   private MemorySegment pointer = MemorySegment.NULL;
   private MemorySegment owner;
@@ -29,6 +30,7 @@ public final class Workspace implements AutoCloseable {
    */
   public Workspace(Device device) {
     this.device = Objects.requireNonNull(device, "device");
+    this.lock = SubmissionLock.of(device);
   }
 
   /**
@@ -38,6 +40,11 @@ public final class Workspace implements AutoCloseable {
    */
   public long byteSize() {
     return buffer == null ? 0 : buffer.byteSize();
+  }
+
+  /** The lock under which operators of the device are submitted. */
+  Object lock() {
+    return lock;
   }
 
   /** Throws unless operators of the stream may use this workspace. */

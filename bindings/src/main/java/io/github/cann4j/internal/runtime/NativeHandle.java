@@ -24,6 +24,11 @@ public final class NativeHandle {
     return new NativeHandle(tensor);
   }
 
+  /** Runs an action, which must not reach the owner, when the owner is garbage. */
+  public static void whenGarbage(Object owner, Runnable action) {
+    CLEANER.register(owner, action);
+  }
+
   /** Throws if a creator of the current thread has just returned NULL. */
   public static void requireCreated(MemorySegment created, String function, Object what) {
     Objects.requireNonNull(what, "what");

@@ -40,6 +40,16 @@ public final class Scratch {
     return second;
   }
 
+  /** What a call has put into the first out-parameter. */
+  public long firstValue() {
+    return first.get(ValueLayout.JAVA_LONG, 0);
+  }
+
+  /** What a call has put into the second out-parameter. */
+  public long secondValue() {
+    return second.get(ValueLayout.JAVA_LONG, 0);
+  }
+
   /** A block of at least so many bytes; the content is undefined. */
   public MemorySegment block(long bytes) {
     if (block.byteSize() < bytes) {
