@@ -108,6 +108,7 @@ Line::Answer Line::join(const Candidate& candidate, Request request,
                         std::shared_ptr<Group>* group) {
   candidate_ = candidate;
   start();
+  offerMailbox();
   request.on.send(std::move(request.message), std::move(request.file));
   std::unique_lock lock(state_);
   const auto hasAnswer = [this] { return answer_.has_value(); };

@@ -232,6 +232,7 @@ void RemoteGroup::move(std::shared_ptr<Line> line) {
   SharedDevice device{};
   const bool isShared = shareDevice(this->device(rank_), &device) == ACL_SUCCESS;
   line->start();
+  line->offerMailbox();
   std::lock_guard lock(mutex_);
   if (hasLeft_ || !isShared) {
     line->close();

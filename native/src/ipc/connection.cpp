@@ -9,9 +9,12 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "ipc/mailboxes.hpp"
 
 namespace cann4j::ipc {
 namespace {
@@ -19,6 +22,20 @@ namespace {
 constexpr int kType = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 constexpr size_t kLongestMessage = size_t{128} << 10;  // below the usual size of a socket's buffer
 constexpr int kMessagesAtATime = 32;
+
+// Every message has a number, so that those of the socket and of the mailbox have one order; except
+// these.
+constexpr uint64_t kWake = 0;                // there is something in the mailbox
+constexpr uint64_t kMailbox = ~uint64_t{0};  // comes with the file of one
+
+// What is received may wait actively itself, but must not receive meanwhile.
+thread_local bool isReceiving = false;
+
+struct Receiving {
+  Receiving() { isReceiving = true; }
+  Receiving(const Receiving&) = delete;
+  ~Receiving() { isReceiving = false; }
+};
 
 struct Address {
   sockaddr_un value{};
@@ -81,12 +98,43 @@ void Connection::start() {
   EventLoop::instance().add(socket_.descriptor(), EPOLLIN, shared_from_this());
 }
 
+void Connection::offerMailbox() {
+  File file = Mailbox::makeFile();
+  if (!file.isOpen()) {
+    return;  // the socket does as well
+  }
+  use(file, Mailbox::End::kFirst);
+  std::lock_guard lock(mutex_);
+  put(kMailbox, {}, std::move(file));
+}
+
+void Connection::use(const File& file, Mailbox::End end) {
+  mailbox_ = Mailbox::open(file, end);
+  if (mailbox_ == nullptr) {
+    throw std::runtime_error("no mailbox");
+  }
+  watchMailbox(shared_from_this());
+  hasMailbox_ = true;
+}
+
 void Connection::send(Writer message, File file) {
   std::lock_guard lock(mutex_);
   if (!socket_.isOpen() || closing_) {
     return;
   }
-  outgoing_.push_back({message.take(), std::move(file)});
+  const std::string bytes = message.take();
+  const uint64_t sequence = ++lastSent_;
+  if (!hasMailbox_ || file.isOpen() || !mayUseMailboxes() || !mailbox_->put(sequence, bytes)) {
+    put(sequence, bytes, std::move(file));
+  } else if (mailbox_->mustWake()) {
+    put(kWake, {}, {});
+  }
+}
+
+void Connection::put(uint64_t sequence, const std::string& bytes, File file) {
+  std::string numbered(reinterpret_cast<const char*>(&sequence), sizeof sequence);
+  numbered += bytes;
+  outgoing_.push_back({std::move(numbered), std::move(file)});
   if (outgoing_.size() == 1) {
     flush();
   }
@@ -175,7 +223,10 @@ bool Connection::receive() {
   }
   try {
     Reader reader(bytes.data(), static_cast<size_t>(size));
-    received(reader, std::move(file));
+    const auto sequence = reader.get<uint64_t>();
+    std::lock_guard lock(receiving_);
+    const Receiving receiving;
+    handle(sequence, reader, std::move(file));
   } catch (const std::exception&) {
     end();
     return false;
@@ -183,9 +234,72 @@ bool Connection::receive() {
   return true;
 }
 
+void Connection::handle(uint64_t sequence, Reader& message, File file) {
+  if (sequence == kMailbox) {
+    if (hasMailbox_) {
+      throw std::runtime_error("a second mailbox");
+    }
+    use(file, Mailbox::End::kSecond);
+    return;
+  }
+  if (sequence == kWake && hasMailbox_) {
+    mailbox_->woken();
+  }
+  takeMail();
+  if (sequence == kWake) {
+    return;
+  }
+  if (sequence != lastReceived_ + 1) {
+    throw std::runtime_error("a message is missing");
+  }
+  ++lastReceived_;
+  received(message, std::move(file));
+  takeMail();
+}
+
+void Connection::takeMail() {
+  std::string bytes;
+  while (hasMailbox_ && !hasEnded_ && mailbox_->take(lastReceived_ + 1, &bytes)) {
+    ++lastReceived_;
+    Reader reader(bytes.data(), bytes.size());
+    received(reader, {});
+  }
+}
+
+bool Connection::look() {
+  std::unique_lock lock(receiving_, std::defer_lock);
+  if (isReceiving || !lock.try_lock()) {
+    return false;
+  }
+  const Receiving receiving;
+  const uint64_t before = lastReceived_;
+  try {
+    takeMail();
+  } catch (const std::exception&) {
+    hasEnded_ = true;
+    std::lock_guard sending(mutex_);
+    if (socket_.isOpen()) {
+      shutDown();  // the loop's thread ends it
+    }
+  }
+  return lastReceived_ != before;
+}
+
 void Connection::end() {
   const std::shared_ptr<Connection> self = shared_from_this();
   EventLoop::instance().remove(socket_.descriptor());
+  {
+    std::lock_guard lock(receiving_);
+    const Receiving receiving;
+    try {
+      takeMail();  // what came before the end
+    } catch (const std::exception&) {  // it ends anyway
+    }
+    hasEnded_ = true;
+  }
+  if (hasMailbox_) {
+    forgetMailbox(*this);
+  }
   {
     std::lock_guard lock(mutex_);
     socket_ = File();

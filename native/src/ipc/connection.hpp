@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -10,18 +11,22 @@
 #include <string>
 
 #include "ipc/event_loop.hpp"
+#include "ipc/mailbox.hpp"
 #include "ipc/message.hpp"
 
 namespace cann4j::ipc {
 
 // One end of a socket between two processes of the same user. Messages arrive whole, in order, or
-// the connection has ended.
+// the connection has ended. Most go through a mailbox, if one end has offered it; the socket wakes
+// who does not look into that, carries files and what has no room, and tells of the end.
 class Connection : public Watched, public std::enable_shared_from_this<Connection> {
  public:
   explicit Connection(File socket);
 
   // From now on messages arrive. Once, and not from a constructor.
   void start();
+  // After the start and before all messages, at one of the two ends.
+  void offerMailbox();
   // Never blocks; a file goes along if it is open. After the end nothing happens.
   void send(Writer message, File file = {});
   bool hasUnsent();
@@ -33,10 +38,16 @@ class Connection : public Watched, public std::enable_shared_from_this<Connectio
 
   void ready(uint32_t events) final;
 
+  // For threads that look for messages beside the loop's.
+  bool hasMail() const { return mailbox_->hasMessage(); }
+  bool look();
+  void setLooking(bool looks) { mailbox_->setLooking(looks); }
+
  protected:
-  // On the loop's thread; what it throws ends the connection.
+  // One after the other, on the loop's thread or one that looks for messages; what it throws ends
+  // the connection.
   virtual void received(Reader& message, File file) = 0;
-  // On the loop's thread, once, by whichever end the connection was closed.
+  // On the loop's thread, once and after all messages, by whichever end the connection was closed.
   virtual void closed() = 0;
 
  private:
@@ -46,10 +57,15 @@ class Connection : public Watched, public std::enable_shared_from_this<Connectio
   };
 
   // With mutex_ held.
+  void put(uint64_t sequence, const std::string& bytes, File file);
   void flush();
   void shutDown();
 
   bool receive();
+  // With receiving_ held.
+  void handle(uint64_t sequence, Reader& message, File file);
+  void takeMail();
+  void use(const File& mailbox, Mailbox::End end);
   void end();
 
   const pid_t peer_;
@@ -58,6 +74,13 @@ class Connection : public Watched, public std::enable_shared_from_this<Connectio
   std::deque<Outgoing> outgoing_;
   bool waitsForRoom_ = false;
   bool closing_ = false;
+  uint64_t lastSent_ = 0;
+
+  std::unique_ptr<Mailbox> mailbox_;  // never changes once hasMailbox_
+  std::atomic<bool> hasMailbox_{false};
+  std::mutex receiving_;
+  uint64_t lastReceived_ = 0;
+  bool hasEnded_ = false;
 };
 
 // Takes connections of processes of the same user, under a name of Linux's abstract namespace.

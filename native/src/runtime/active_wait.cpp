@@ -81,7 +81,7 @@ bool ActiveWait::goesOn() {
   if (!isWorthIt_) {
     return false;
   }
-  if (ThreadPool::instance().help() || (used_ != nullptr && used_->look())) {
+  if (ThreadPool::instance().hasOpenJobs() ? help() : used_ != nullptr && used_->look()) {
     end_ = Clock::now() + kLongest;
     return true;
   }
@@ -95,6 +95,18 @@ bool ActiveWait::goesOn() {
   }
   toSkip = std::min(2 * toSkip + 1, kMostSkipped);
   return false;
+}
+
+// A job may take long, so others are to look for messages.
+bool ActiveWait::help() {
+  if (used_ != nullptr) {
+    used_->end();
+  }
+  const bool hasHelped = ThreadPool::instance().help();
+  if (used_ != nullptr) {
+    used_->begin();
+  }
+  return hasHelped;
 }
 
 bool ActiveWait::success() {

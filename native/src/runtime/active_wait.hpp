@@ -41,6 +41,7 @@ class ActiveWait {
   ActiveWait(const ActiveWait&) = delete;
   ~ActiveWait();
   bool goesOn();
+  bool help();
   bool success();
 
   static std::atomic<const Source*> source_;

@@ -142,9 +142,6 @@ void ThreadPool::wakeForOpen(std::unique_lock<std::mutex> lock) {
 }
 
 bool ThreadPool::help() {
-  if (openJobs_.load(std::memory_order_relaxed) == 0) {
-    return false;
-  }
   std::function<void()> job;
   {
     std::lock_guard lock(mutex_);

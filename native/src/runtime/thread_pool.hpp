@@ -41,6 +41,7 @@ class ThreadPool {
   // Carries out an open job, if there is any. For a thread that calls this again and again between
   // startHelping and stopHelping; no worker is woken for jobs that such threads will take.
   bool help();
+  bool hasOpenJobs() const { return openJobs_.load(std::memory_order_relaxed) > 0; }
   void startHelping();
   void stopHelping();
   bool hasHelpers() const { return helpers_.load(std::memory_order_relaxed) > 0; }
