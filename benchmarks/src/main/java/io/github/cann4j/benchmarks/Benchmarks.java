@@ -6,6 +6,7 @@ import io.github.cann4j.benchmarks.collectives.CollectivesSuite;
 import io.github.cann4j.benchmarks.report.Machine;
 import io.github.cann4j.benchmarks.report.Page;
 import io.github.cann4j.benchmarks.report.Recorder;
+import io.github.cann4j.benchmarks.worker.WorkerException;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.ExitCode;
 import io.github.cann4j.samples.cli.SampleCommand;
@@ -88,11 +89,13 @@ public final class Benchmarks implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     Recorder recorder = new Recorder(out::println);
     SequencedMap<String, String> facts = Machine.describe();
+    boolean failed = false;
     for (Part part : parts) {
-      switch (part) {
-        case ATTENTION -> new AttentionSuite(quick, nativeDirectory, recorder).run();
-        case COLLECTIVES -> new CollectivesSuite(quick, nativeDirectory, recorder).run();
-        case JAVA -> {}
+      try {
+        measure(part, recorder);
+      } catch (WorkerException e) {
+        failed = true; // what the other parts give is worth its page
+        recorder.note("FAILED: " + e.getMessage());
       }
     }
     facts.putAll(recorder.facts());
@@ -100,7 +103,15 @@ public final class Benchmarks implements Callable<Integer> {
       Page page = new Page(COMMAND, facts, recorder.notes(), recorder.figures());
       Files.writeString(output, page.toMarkdown());
     }
-    return ExitCode.OK;
+    return failed ? ExitCode.FAILED : ExitCode.OK;
+  }
+
+  private void measure(Part part, Recorder recorder) {
+    switch (part) {
+      case ATTENTION -> new AttentionSuite(quick, nativeDirectory, recorder).run();
+      case COLLECTIVES -> new CollectivesSuite(quick, nativeDirectory, recorder).run();
+      case JAVA -> JavaPrograms.run(recorder);
+    }
   }
 
   private Set<Part> parts() {

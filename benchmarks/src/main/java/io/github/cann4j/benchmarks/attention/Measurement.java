@@ -15,7 +15,7 @@ final class Measurement {
   /** A pass of a peer that takes longer, in seconds, is left out. */
   static final double LONGEST = 8;
 
-  /** A peer that takes so many times as long as cann4j takes one turn. */
+  /** A pass that takes a peer so many times as long as cann4j is measured once. */
   static final double SLOW = 4;
 
   private static final double WARM_UP = 1.5; // seconds from which a turn is warm enough itself
@@ -49,57 +49,53 @@ final class Measurement {
   private static final class Turn {
     private final Case what;
     private final WorkerClient worker;
+    private final Plan plan;
     private final Series series = new Series();
     private final int number;
-    private final boolean backward;
-    private final boolean once;
-    private final boolean warmUp;
 
-    Turn(Case what, WorkerClient worker, boolean backward, boolean once, boolean warmUp) {
+    Turn(Case what, WorkerClient worker, Plan plan) {
       this.what = what;
       this.worker = worker;
-      this.backward = backward;
-      this.once = once;
-      this.warmUp = warmUp;
+      this.plan = plan;
       number = worker.prepare(what.shape());
     }
 
     void warmUp() {
       worker.forward(number);
-      if (backward) {
+      if (plan.backward()) {
         worker.backward(number);
       }
     }
 
-    void run() {
-      series.addForward(worker.forward(number));
-      if (backward) {
+    void run(boolean first) {
+      if (first || !plan.forwardOnce()) {
+        pause();
+        series.addForward(worker.forward(number));
+      }
+      if (plan.backward() && (first || !plan.backwardOnce())) {
         series.addBackward(worker.backward(number));
       }
     }
   }
+
+  private record Plan(
+      boolean backward, boolean forwardOnce, boolean backwardOnce, boolean warmUp) {}
 
   /** Measures all cases in each round. */
   Outcome run(List<Case> cases, int rounds) {
     // Before anything is prepared, as probing clears what is there.
     cases.forEach(what -> participants(what).forEach(w -> probe.foretell(w, what.shape())));
     List<SequencedMap<String, Turn>> turns = cases.stream().map(this::plan).toList();
-    for (var turnsOfCase : turns) {
-      turnsOfCase.values().stream().filter(turn -> turn.warmUp).forEach(Turn::warmUp);
-    }
+    List<Turn> all = turns.stream().flatMap(each -> each.values().stream()).toList();
+    all.stream().filter(turn -> turn.plan.warmUp()).forEach(Turn::warmUp);
     List<Double> fp32 = new ArrayList<>();
     List<Double> bf16 = new ArrayList<>();
     for (int round = 0; round < rounds; round++) {
       Peak now = peak.get();
       fp32.add(now.fp32());
       bf16.add(now.bf16());
-      for (var turnsOfCase : turns) {
-        for (Turn turn : turnsOfCase.values()) {
-          if (round == 0 || !turn.once) {
-            pause();
-            turn.run();
-          }
-        }
+      for (Turn turn : all) {
+        turn.run(round == 0);
       }
     }
     turns.forEach(Measurement::compare);
@@ -123,9 +119,12 @@ final class Measurement {
         continue;
       }
       boolean backward = what.backward() && !(peer && times.backward() > LONGEST);
-      boolean once = peer && times.both() > SLOW * own.both();
-      boolean warmUp = !once && times.both() < WARM_UP;
-      turns.put(worker.name(), new Turn(what, worker, backward, once, warmUp));
+      boolean forwardOnce = peer && times.forward() > SLOW * own.forward();
+      boolean backwardOnce = peer && times.backward() > SLOW * own.backward();
+      double warmUp = times.forward() + (backward ? times.backward() : 0);
+      turns.put(
+          worker.name(),
+          new Turn(what, worker, new Plan(backward, forwardOnce, backwardOnce, warmUp < WARM_UP)));
     }
     return turns;
   }
@@ -147,7 +146,7 @@ final class Measurement {
         .skip(1)
         .forEach(
             peer -> {
-              boolean gradients = own.backward && peer.backward;
+              boolean gradients = own.plan.backward() && peer.plan.backward();
               Agreement.require(
                   peer.worker.name(),
                   own.what.shape(),

@@ -4,12 +4,14 @@ package io.github.cann4j.benchmarks.collectives;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.management.OperatingSystemMXBean;
 import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Figure.Better;
 import io.github.cann4j.benchmarks.report.Figure.Reference;
 import io.github.cann4j.benchmarks.report.Figure.Target;
 import io.github.cann4j.benchmarks.report.Recorder;
 import io.github.cann4j.benchmarks.worker.NativeProgram;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,6 +28,7 @@ public final class CollectivesSuite {
   private static final Map<String, String> REFERENCES = Map.of("openmpi", MPI, "memcpy", COPY);
   private static final long LATENCY_BELOW = 64 << 10;
   private static final long COPY_FROM = 16 << 20;
+  private static final long LARGE_MEMORY = 20L << 30;
   private static final double MICROSECONDS = 10;
 
   private final boolean quick;
@@ -43,7 +46,13 @@ public final class CollectivesSuite {
     List<String> command = new ArrayList<>();
     command.addAll(List.of("sh", nativeDirectory.resolve("build.sh").toString(), "collectives"));
     command.addAll(List.of("--format", "json"));
-    command.addAll(quick ? List.of("--max", "16M", "--repeat", "3") : List.of("--max", "1G"));
+    if (quick) {
+      command.addAll(List.of("--max", "16M", "--repeat", "3"));
+    } else if (memory() >= LARGE_MEMORY) {
+      command.addAll(List.of("--max", "1G"));
+    } else {
+      recorder.note("Collectives were measured up to 256 MiB; 1 GiB takes 20 GiB of memory.");
+    }
     Grouping grouping = new Grouping(recorder);
     NativeProgram.run(command, Map.of(), grouping::add);
     grouping.flush();
@@ -52,6 +61,10 @@ public final class CollectivesSuite {
           "Collectives were measured without Open MPI; on Debian: apt-get install openmpi-bin"
               + " libopenmpi-dev.");
     }
+  }
+
+  private static long memory() {
+    return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
   }
 
   /** Makes figures of lines: those of one collective and size follow one another. */

@@ -14,7 +14,8 @@ public final class JavaCommand {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("--enable-native-access=ALL-UNNAMED");
-    command.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
+    command.add("-Dstdout.encoding=UTF-8");
+    command.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
     command.add("-classpath");
     command.add(System.getProperty("java.class.path"));
     command.add(main.getName());
