@@ -43,22 +43,18 @@ public record PackedInputs(
     long[] positionIds = new long[length];
     long[] labels = new long[length];
     float[] lossWeights = new float[length];
-    Arrays.fill(labels, valid, length, PackedSequence.IGNORE_LABEL);
-    int origin = 0;
-    boolean inDocument = false;
-    for (int row = 0; row < valid; row++) {
-      long token = scan.next(row);
-      if (inDocument) {
-        labels[row - 1] = token;
-        lossWeights[row - 1] = 1f;
-      } else if (resetPositionIds) {
-        origin = row;
-      }
-      positionIds[row] = row - origin;
-      labels[row] = PackedSequence.IGNORE_LABEL;
-      inDocument = !scan.isEod(token);
+    // The label of a row is the next token.
+    PackedSequence sequence =
+        scan.scan((block, row) -> block.copyTo(row == 0 ? 1 : 0, labels, Math.max(0, row - 1)));
+    Arrays.fill(lossWeights, 0, valid, 1f);
+    for (int i = 0; i < sequence.documentCount(); i++) {
+      int last = (int) sequence.documentEnd(i) - 1;
+      labels[last] = PackedSequence.IGNORE_LABEL;
+      lossWeights[last] = 0f;
     }
-    return new PackedInputs(scan.finish(), positionIds, labels, lossWeights);
+    Arrays.fill(labels, valid, length, PackedSequence.IGNORE_LABEL);
+    sequence.positionIds(resetPositionIds, 0, length, positionIds, 0);
+    return new PackedInputs(sequence, positionIds, labels, lossWeights);
   }
 
   /**

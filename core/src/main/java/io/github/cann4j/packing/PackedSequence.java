@@ -171,10 +171,7 @@ public final class PackedSequence {
   public static PackedSequence fromEod(
       MemorySegment tokens, TokenType type, long validLength, long eodId, long vocabSize) {
     TokenScan scan = new TokenScan(tokens, type, validLength, eodId, vocabSize);
-    for (long row = 0; row < validLength; row++) {
-      scan.next(row);
-    }
-    return scan.finish();
+    return scan.scan((block, row) -> {});
   }
 
   /**
@@ -392,12 +389,13 @@ public final class PackedSequence {
    */
   public void positionIds(boolean reset, long begin, long end, MemorySegment target) {
     checkRows(begin, end, target.byteSize() / 8);
+    Counter counter = new Counter();
     long row = begin;
     for (int i = firstDocument(begin); i < ends.length && row < end; i++) {
       long origin = reset ? documentBegin(i) : 0;
-      for (long stop = Math.min(end, ends[i]); row < stop; row++) {
-        target.set(ValueLayout.JAVA_LONG_UNALIGNED, (row - begin) * 8, row - origin);
-      }
+      long stop = Math.min(end, ends[i]);
+      counter.write(row - origin, stop - row, target, row - begin);
+      row = stop;
     }
     target.asSlice((row - begin) * 8, (end - row) * 8).fill((byte) 0);
   }

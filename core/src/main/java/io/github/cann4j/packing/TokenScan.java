@@ -2,22 +2,33 @@
 package io.github.cann4j.packing;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 
 /** One pass over the valid tokens of a sequence that finds where documents end. */
 final class TokenScan {
-  private final MemorySegment tokens;
-  private final TokenType type;
+  private static final int MOST_IN_PART = 4096;
+
   private final long length;
   private final long validLength;
   private final long eodId;
   private final long vocabSize;
-  private long[] ends = new long[16];
+  private final TokenBlock block;
+  // In parts: one array that grows would be copied again and again.
+  private final List<int[]> fullParts = new ArrayList<>();
+  private int[] part = new int[64];
   private int count;
+  private int inPart;
+  private int last;
+
+  /** Takes tokens in order. */
+  @FunctionalInterface
+  interface BlockReader {
+    void read(TokenBlock block, int row);
+  }
 
   TokenScan(MemorySegment tokens, TokenType type, long validLength, long eodId, long vocabSize) {
-    this.tokens = tokens;
-    this.type = type;
+    this.block = new TokenBlock(tokens, type);
     this.length = type.count(tokens);
     this.validLength = validLength;
     this.eodId = eodId;
@@ -62,40 +73,68 @@ final class TokenScan {
     return length;
   }
 
-  /** Reads the token of a row; rows must come in order. Returns it. */
-  long next(long row) {
-    long token = type.read(tokens, row);
-    if (vocabSize != Long.MAX_VALUE && (token < 0 || token >= vocabSize)) {
-      throw new IllegalArgumentException(
-          "token "
-              + token
-              + " in row "
-              + row
-              + " is outside the vocabulary of "
-              + vocabSize
-              + " tokens");
+  /** Finds the documents; hands each block of tokens on with its first row. */
+  PackedSequence scan(BlockReader reader) {
+    int[] places = new int[TokenBlock.SIZE];
+    for (long row = 0; row < validLength; row += TokenBlock.SIZE) {
+      int size = (int) Math.min(TokenBlock.SIZE, validLength - row);
+      block.read(row, size);
+      if (vocabSize != Long.MAX_VALUE && !block.areBelow(vocabSize)) {
+        refuse(size, row);
+      }
+      int found = block.find(eodId, places);
+      for (int i = 0; i < found; i++) {
+        end((int) row + places[i] + 1);
+      }
+      reader.read(block, (int) row);
     }
-    if (token == eodId) {
-      end(row + 1);
-    }
-    return token;
+    return finish();
   }
 
-  boolean isEod(long token) {
-    return token == eodId;
+  private void refuse(int size, long row) {
+    for (int i = 0; i < size; i++) {
+      long token = block.get(i);
+      if (token < 0 || token >= vocabSize) {
+        throw new IllegalArgumentException(
+            "token "
+                + token
+                + " in row "
+                + (row + i)
+                + " is outside the vocabulary of "
+                + vocabSize
+                + " tokens");
+      }
+    }
   }
 
-  PackedSequence finish() {
-    if (validLength > 0 && (count == 0 || ends[count - 1] != validLength)) {
-      end(validLength);
+  private PackedSequence finish() {
+    if (validLength > last) {
+      end((int) validLength);
     }
-    return PackedSequence.ofOwnedEnds(Arrays.copyOf(ends, count), length);
+    long[] ends = new long[count];
+    int done = 0;
+    for (int[] full : fullParts) {
+      widen(full, full.length, ends, done);
+      done += full.length;
+    }
+    widen(part, inPart, ends, done);
+    return PackedSequence.ofOwnedEnds(ends, length);
   }
 
-  private void end(long row) {
-    if (count == ends.length) {
-      ends = Arrays.copyOf(ends, count * 2);
+  private static void widen(int[] source, int size, long[] target, int from) {
+    for (int i = 0; i < size; i++) {
+      target[from + i] = source[i];
     }
-    ends[count++] = row;
+  }
+
+  private void end(int row) {
+    if (inPart == part.length) {
+      fullParts.add(part);
+      part = new int[Math.min(2 * part.length, MOST_IN_PART)];
+      inPart = 0;
+    }
+    part[inPart++] = row;
+    last = row;
+    count++;
   }
 }
