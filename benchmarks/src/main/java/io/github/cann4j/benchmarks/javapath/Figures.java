@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.benchmarks.javapath;
+
+import io.github.cann4j.benchmarks.report.Figure;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
+
+/** What the programs of this package share: medians, and how figures are printed. */
+final class Figures {
+  private Figures() {}
+
+  static double median(DoubleStream values) {
+    double[] sorted = values.sorted().toArray();
+    int middle = sorted.length / 2;
+    return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+
+  /** Prints figures as text, or with {@code --format json} as lines of JSON. */
+  static void print(String[] args, List<Figure> figures) {
+    boolean json = Arrays.equals(args, new String[] {"--format", "json"});
+    if (!json && args.length > 0) {
+      throw new IllegalArgumentException(
+          "the only option is --format json, not " + String.join(" ", args));
+    }
+    String group = "";
+    for (Figure figure : figures) {
+      if (json) {
+        System.out.println(figure.toJson());
+        continue;
+      }
+      if (!figure.group().equals(group)) {
+        group = figure.group();
+        System.out.println(group);
+      }
+      System.out.println("  " + line(figure));
+    }
+  }
+
+  private static String line(Figure figure) {
+    String references =
+        figure.references().stream()
+            .map(
+                r ->
+                    ", %s %s (ratio %.3f)"
+                        .formatted(r.name(), number(r.value()), figure.value() / r.value()))
+            .collect(Collectors.joining());
+    String targets =
+        figure.targets().stream()
+            .map(
+                t ->
+                    "; wanted %s %s%s: %s"
+                        .formatted(
+                            figure.better() == Figure.Better.LOWER ? "at most" : "at least",
+                            number(t.factor()),
+                            t.of().isEmpty() ? "" : " of " + t.of(),
+                            figure.reached(t).map(r -> r ? "yes" : "NO").orElse("not measured")))
+            .collect(Collectors.joining());
+    return "%-44s %s %s%s%s"
+        .formatted(figure.name(), number(figure.value()), figure.unit(), references, targets);
+  }
+
+  private static String number(double value) {
+    return String.format(
+        Locale.ROOT, value >= 100 || value == Math.rint(value) ? "%.0f" : "%.2f", value);
+  }
+}
