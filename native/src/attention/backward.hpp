@@ -139,9 +139,9 @@ static int64_t fillExtras(const Problem& p, const BackwardScratch& s, const Sequ
 
 // P (with dropout) and scale * dS of one tile. `diagonal` is relative to the tile: key j is visible to row i iff
 // j <= i + diagonal. With extras these decide instead.
-template <bool Extras>
+template <ElementType T, bool Extras>
 static void scoreGradients(const Problem& p, const BackwardScratch& s, int64_t rows, int64_t keys,
-                           int64_t diagonal) {
+                           int64_t diagonal, RowsAhead& ahead) {
   const Floats scale = broadcast(p.scale);
   const bool bias = p.biasKind != BiasKind::None, beforeScale = p.biasKind == BiasKind::BeforeScale;
   const bool drop = p.dropMask != nullptr;
@@ -161,6 +161,7 @@ static void scoreGradients(const Problem& p, const BackwardScratch& s, int64_t r
         }
         continue;
       }
+      fetchAhead<T>(ahead);
       const bool masked = j + kWideColumns - 1 > i + diagonal;
       Tile<kWideRows, kWideVectors> tile;
       clear(tile);
@@ -240,10 +241,11 @@ static void addQuerySide(const Problem& p, const BackwardScratch& s, float* targ
       const int64_t height = smaller(kTallRows, rows - i);
       const int64_t depth = smaller(keys, i + height + diagonal);
       if (depth <= 0) continue;
+      float* to = target + i * targetStride + d;
+      for (int64_t r = 0; r < height; ++r) __builtin_prefetch(to + r * targetStride, 1);
       Tile<kTallRows, kTallVectors> tile;
       clear(tile);
       accumulate(tile, s.scoreGradient + i * p.blockKeys, p.blockKeys, 1, s.key + d, s.keyWidth, depth);
-      float* to = target + i * targetStride + d;
       if (height == kTallRows && columns == kTallColumns) {
 #pragma GCC unroll 16
         for (int r = 0; r < kTallRows; ++r) {
@@ -276,21 +278,33 @@ static void awaitTurn(const int32_t* turn, int32_t wanted, void (*yield)()) {
   }
 }
 
+// What packQueryBlock reads of the block before the one that begins at `first`, whose turn comes after it.
+static RowsAhead previousRows(const Problem& p, const Sequence& seq, int64_t head, int64_t first, int64_t keys) {
+  RowsAhead ahead = {{&p.query, &p.outputGradient, &p.output}, {}, {p.headDim, p.valueDim, p.valueDim}, 3,
+                     smaller(first, p.blockRows), 1};
+  for (int t = 0; t < ahead.count; ++t) {
+    ahead.offsets[t] = offsetOf(*ahead.tensors[t], seq.batch, seq.qRow + first - ahead.rows, head);
+  }
+  ahead.perTile = 1 + (ahead.count * ahead.rows - 1) * kWideRows * kWideColumns / (p.blockRows * keys);
+  return ahead;
+}
+
 // Adds one query block's share to dk and dv and makes its dS, or returns false where there is no share. `diagonal`
 // becomes the tile's own.
 template <ElementType T>
 static bool visitQueries(const Problem& p, const BackwardScratch& s, const Sequence& seq, int64_t head, int64_t first,
                          int64_t rows, int64_t firstKey, int64_t keys, bool mean, int64_t* diagonal) {
+  RowsAhead ahead = previousRows(p, seq, head, first, keys);
   const int64_t paddedRows = roundUp(roundUp(rows, kWideRows), kTallRows);
   if (!mean && diagonalOnly(p, seq, first + rows, firstKey, firstKey + keys, diagonal)) {
     *diagonal = smaller(first + *diagonal - firstKey, p.blockKeys);
     packQueryBlock<T>(p, s, seq, head, first, rows, paddedRows);
-    scoreGradients<false>(p, s, rows, keys, *diagonal);
+    scoreGradients<T, false>(p, s, rows, keys, *diagonal, ahead);
   } else {
     *diagonal = p.blockKeys;
     if (fillExtras<T>(p, s, seq, head, first, rows, paddedRows, firstKey, keys) == 0 && !mean) return false;
     packQueryBlock<T>(p, s, seq, head, first, rows, paddedRows);
-    scoreGradients<true>(p, s, rows, keys, *diagonal);
+    scoreGradients<T, true>(p, s, rows, keys, *diagonal, ahead);
   }
   addKeySide(s.valueGradient, roundUp(p.valueDim, kTallColumns), s.probability, p.blockKeys, s.gradient, s.valueWidth,
              rows, keys, *diagonal);
@@ -319,13 +333,14 @@ static void backwardBlock(const Problem& p, const KeyBlock& item, void* memory) 
   const int64_t keyColumns = roundUp(s.depth, kTallColumns);
   const int64_t valueColumns = roundUp(p.valueDim, kTallColumns);
   const int64_t firstRow = seq.kvRow + firstKey;
-  packScoreRows<T>(s.key, s.keyWidth, p, p.key, p.keyRope, seq.batch, firstRow, item.kvHead, keys, keys);
+  packScoreRows<T>(s.key, s.keyWidth, p, p.key, p.keyRope, seq.batch, firstRow, item.kvHead, keys,
+                   roundUp(keys, kWideColumns));
   for (int64_t j = 0; j < keys; j += kWideColumns) {
     const int64_t columns = smaller(kWideColumns, keys - j);
-    packScorePanel<T>(s.keyPanels + j * s.depth, kWideColumns, p, p.key, p.keyRope, seq.batch, firstRow + j,
-                      item.kvHead, columns, s.row);
-    packTransposed<T>(s.valuePanels + j * p.valueDim, kWideColumns, p.value,
-                      offsetOf(p.value, seq.batch, firstRow + j, item.kvHead), columns, p.valueDim, s.row);
+    transposeRows(s.keyPanels + j * s.depth, kWideColumns, s.key + j * s.keyWidth, s.keyWidth, s.depth);
+    packRows<T>(s.gradient, s.valueWidth, s.valueWidth, p.value,
+                offsetOf(p.value, seq.batch, firstRow + j, item.kvHead), columns, kWideColumns, p.valueDim);
+    transposeRows(s.valuePanels + j * p.valueDim, kWideColumns, s.gradient, s.valueWidth, p.valueDim);
   }
   zeroFloats(s.keyGradient, item.keys * keyColumns);
   zeroFloats(s.valueGradient, item.keys * valueColumns);

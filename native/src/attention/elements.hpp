@@ -16,8 +16,17 @@ struct Element<ElementType::Float32> {
   using Stored = float;
 };
 
+#if defined(CANN4J_AVX2) && defined(__F16C__)
+constexpr bool kConvertsHalves = true;  // by an instruction
+#else
+constexpr bool kConvertsHalves = false;
+#endif
+
 template <ElementType T>
 CANN4J_INLINE Floats widen(Halves h) {
+#if defined(CANN4J_AVX2) && defined(__F16C__)
+  if constexpr (T == ElementType::Float16) return (Floats)_mm256_cvtph_ps((__m128i)h);
+#endif
   const Words bits = __builtin_convertvector(h, Words);
   if constexpr (T == ElementType::BFloat16) {
     return (Floats)(bits << 16);
@@ -32,6 +41,9 @@ CANN4J_INLINE Floats widen(Halves h) {
 // Round to nearest, ties to even.
 template <ElementType T>
 CANN4J_INLINE Halves narrow(Floats v) {
+#if defined(CANN4J_AVX2) && defined(__F16C__)
+  if constexpr (T == ElementType::Float16) return (Halves)_mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT);
+#endif
   const Words bits = (Words)v;
   const Words magnitude = bits & 0x7fffffffu;
   const Words isNan = (Words)(magnitude > 0x7f800000u);
@@ -60,6 +72,8 @@ CANN4J_INLINE Floats roundTo(Floats v) {
     return v;
   } else if constexpr (T == ElementType::BFloat16) {
     return (Floats)((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
+  } else if constexpr (kConvertsHalves) {
+    return widen<T>(narrow<T>(v));
   } else {
     const Words normal = (bits + 0xfffu + ((bits >> 13) & 1u)) & 0xffffe000u;
     const Words subnormal = (Words)((v + broadcast(0.5f)) - broadcast(0.5f));
@@ -103,6 +117,26 @@ CANN4J_INLINE void prefetchRow(const void* base, int64_t offset, int64_t count, 
   const char* from = reinterpret_cast<const char*>(static_cast<const Stored*>(base) + offset);
   const int64_t bytes = count * static_cast<int64_t>(sizeof(Stored));
   for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at);
+}
+
+// Rows of tensors that are wanted later, fetched one by one between the tiles of what is computed now.
+struct RowsAhead {
+  const TensorView* tensors[3];
+  int64_t offsets[3];
+  int64_t dims[3];
+  int count;         // of tensors
+  int64_t rows;      // of each
+  int64_t perTile;   // rows, of all tensors
+  int64_t next = 0;  // row * count + tensor
+};
+
+template <ElementType T>
+CANN4J_INLINE void fetchAhead(RowsAhead& ahead) {
+  for (int64_t n = 0; n < ahead.perTile && ahead.next < ahead.rows * ahead.count; ++n, ++ahead.next) {
+    const int64_t t = ahead.next % ahead.count, row = ahead.next / ahead.count;
+    const TensorView& view = *ahead.tensors[t];
+    prefetchRow<T>(view.data, ahead.offsets[t] + row * view.rowStride, ahead.dims[t], view.elementStride);
+  }
 }
 
 template <ElementType T>
@@ -151,16 +185,41 @@ CANN4J_INLINE float* statisticsRow(const StatisticsView& s, int64_t row) {
   return s.data + (outer / s.sizes[1]) * s.strides[0] + (outer % s.sizes[1]) * s.strides[1] + inner * s.strides[2];
 }
 
-// Rows of a tensor as columns: panel[d][column], columns beyond `rows` zero.
-template <ElementType T>
-static void packTransposed(float* panel, int64_t columns, const TensorView& t, int64_t offset, int64_t rows,
-                           int64_t depth, float* row) {
-  for (int64_t c = 0; c < columns; ++c) {
-    if (c < rows) {
-      loadRow<T>(row, t.data, offset + c * t.rowStride, depth, t.elementStride);
-      for (int64_t d = 0; d < depth; ++d) panel[d * columns + c] = row[d];
-    } else {
-      for (int64_t d = 0; d < depth; ++d) panel[d * columns + c] = 0;
+// Rows become columns: every stage interleaves the first half of the vectors with the second.
+CANN4J_INLINE void transpose(Floats (&rows)[kWidth]) {
+  Ints low, high;
+  for (int i = 0; i < kWidth; ++i) {
+    low[i] = i / 2 + i % 2 * kWidth;
+    high[i] = low[i] + kWidth / 2;
+  }
+#pragma GCC unroll 4
+  for (int stage = 1; stage < kWidth; stage *= 2) {
+    Floats next[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth / 2; ++i) {
+      next[2 * i] = __builtin_shuffle(rows[i], rows[i + kWidth / 2], low);
+      next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + kWidth / 2], high);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) rows[i] = next[i];
+  }
+}
+
+// panel[d][column] = rows[column][d]
+static void transposeRows(float* panel, int64_t columns, const float* rows, int64_t width, int64_t depth) {
+  for (int64_t c = 0; c < columns; c += kWidth) {
+    const float* from = rows + c * width;
+    int64_t d = 0;
+    for (; d + kWidth <= depth; d += kWidth) {
+      Floats square[kWidth];
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) square[i] = load(from + i * width + d);
+      transpose(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) store(panel + (d + i) * columns + c, square[i]);
+    }
+    for (; d < depth; ++d) {
+      for (int i = 0; i < kWidth; ++i) panel[d * columns + c + i] = from[i * width + d];
     }
   }
 }
@@ -188,17 +247,6 @@ static void packScoreRows(float* target, int64_t width, const Problem& p, const 
   packRows<T>(target, width, width, t, offsetOf(t, batch, row, head), rows, paddedRows, p.headDim);
   if (p.ropeDim > 0) {
     packRows<T>(target + p.headDim, width, p.ropeDim, rope, offsetOf(rope, batch, row, head), rows, rows, p.ropeDim);
-  }
-}
-
-// `scratch` holds a row.
-template <ElementType T>
-static void packScorePanel(float* panel, int64_t columns, const Problem& p, const TensorView& t, const TensorView& rope,
-                           int64_t batch, int64_t row, int64_t head, int64_t rows, float* scratch) {
-  packTransposed<T>(panel, columns, t, offsetOf(t, batch, row, head), rows, p.headDim, scratch);
-  if (p.ropeDim > 0) {
-    packTransposed<T>(panel + p.headDim * columns, columns, rope, offsetOf(rope, batch, row, head), rows, p.ropeDim,
-                      scratch);
   }
 }
 

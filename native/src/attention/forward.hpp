@@ -19,7 +19,7 @@ struct ForwardScratch {
   float* scores;  // [paddedKeys][kWideColumns]
   float* maxima;  // [panels][kWideColumns]
   float* sums;    // [panels][kWideColumns]
-  float* row;     // one row of either head size
+  float* rows;    // rows of one panel, of either head size
   // Only where a diagonal does not say all; see ScoreExtras.
   float* bias;          // [paddedKeys][kWideColumns]
   float* keep;          // [paddedKeys][kWideColumns]
@@ -52,7 +52,7 @@ static ForwardScratch layoutForward(const Problem& p, float* base) {
   s.scores = take(paddedKeys * kWideColumns);
   s.maxima = take(panels * kWideColumns);
   s.sums = take(panels * kWideColumns);
-  s.row = take(s.depth + p.valueDim);
+  s.rows = take(kWideColumns * larger(s.depth, roundUp(p.valueDim, kWidth)));
   s.bias = take(paddedKeys * kWideColumns);
   s.keep = take(paddedKeys * kWideColumns);
   s.hidden = reinterpret_cast<int32_t*>(take(paddedKeys * kWideColumns));
@@ -254,25 +254,47 @@ static bool visitPanel(const Problem& p, const Sequence& seq, const ForwardScrat
   return count == keys;
 }
 
+// Rows of one panel of the output, divided by their sums: target[row][d], `width` floats apart.
+static void divideBySums(const float* panel, const float* sums, int64_t valueDim, float* target, int64_t width) {
+  for (int64_t c = 0; c < kWideColumns; c += kWidth) {
+    const Floats divisor = load(sums + c);
+    float* to = target + c * width;
+    int64_t d = 0;
+    for (; d + kWidth <= valueDim; d += kWidth) {
+      Floats square[kWidth];
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) square[i] = load(panel + (d + i) * kWideColumns + c) / divisor;
+      transpose(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) store(to + i * width + d, square[i]);
+    }
+    for (; d < valueDim; ++d) {
+      for (int i = 0; i < kWidth; ++i) to[i * width + d] = panel[d * kWideColumns + c + i] / sums[c + i];
+    }
+  }
+}
+
 template <ElementType T>
 static void finishForward(const Problem& p, const Sequence& seq, const QueryBlock& item, const ForwardScratch& s,
                           int64_t rows) {
-  const int64_t paddedValue = roundUp(p.valueDim, kWideRows);
+  const int64_t width = roundUp(p.valueDim, kWidth);
+  const int64_t panelSize = roundUp(p.valueDim, kWideRows) * kWideColumns;
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t i = item.first + r;
-    const float* panel = s.output + (r / kWideColumns) * paddedValue * kWideColumns + r % kWideColumns;
+    if (r % kWideColumns == 0) {
+      divideBySums(s.output + r / kWideColumns * panelSize, s.sums + r, p.valueDim, s.rows, width);
+    }
+    float* row = s.rows + r % kWideColumns * width;
     float top = s.maxima[r];
     float sum = s.sums[r];
     if (seq.kvLength == 0) {
       top = sum = 0;
-      zeroFloats(s.row, p.valueDim);
+      zeroFloats(row, p.valueDim);
     } else if (seq.invalidLine && isBlank(top, sum)) {
       sum = FLT_MAX;
-      zeroFloats(s.row, p.valueDim);
-    } else {
-      for (int64_t d = 0; d < p.valueDim; ++d) s.row[d] = panel[d * kWideColumns] / sum;
+      zeroFloats(row, p.valueDim);
     }
-    storeRow<T>(p.output.data, offsetOf(p.output, seq.batch, seq.qRow + i, item.head), s.row, p.valueDim,
+    storeRow<T>(p.output.data, offsetOf(p.output, seq.batch, seq.qRow + i, item.head), row, p.valueDim,
                 p.output.elementStride);
     const int64_t index = statisticsIndex(p, seq, item.head, i);
     float* maxRow = statisticsRow(p.softmaxMax, index);
@@ -305,8 +327,8 @@ static bool visitKeys(const Problem& p, const Sequence& seq, const QueryBlock& i
     const int64_t keys = smaller(p.blockKeys, needed - k0);
     packScoreRows<T>(s.key, s.depth, p, p.key, p.keyRope, seq.batch, seq.kvRow + k0, kvHead, keys,
                      roundUp(keys, kWideRows));
-    packValue<T>(s.value, s.valueStride, p.value, offsetOf(p.value, seq.batch, seq.kvRow + k0, kvHead), keys, p.valueDim,
-                 s.row);
+    packValue<T>(s.value, s.valueStride, p.value, offsetOf(p.value, seq.batch, seq.kvRow + k0, kvHead), keys,
+                 p.valueDim, s.rows);
     for (int64_t panel = 0; panel < panels; ++panel) {
       const int64_t first = item.first + panel * kWideColumns;
       const int64_t end = smaller(first + kWideColumns, item.first + rows);
@@ -322,8 +344,9 @@ static void forwardBlock(const Problem& p, const QueryBlock& item, void* memory)
   const Sequence& seq = p.sequences[item.sequence];
   const int64_t rows = item.rows;
   for (int64_t first = 0; first < rows; first += kWideColumns) {
-    packScorePanel<T>(s.query + first * s.depth, kWideColumns, p, p.query, p.queryRope, seq.batch,
-                      seq.qRow + item.first + first, item.head, smaller(kWideColumns, rows - first), s.row);
+    packScoreRows<T>(s.rows, s.depth, p, p.query, p.queryRope, seq.batch, seq.qRow + item.first + first, item.head,
+                     smaller(kWideColumns, rows - first), kWideColumns);
+    transposeRows(s.query + first * s.depth, kWideColumns, s.rows, s.depth, s.depth);
   }
   if (!visitKeys<T>(p, seq, item, s, rows, false) && !seq.invalidLine) {
     // A row that sees nothing is the mean over all keys: rare, so the rows beside it are computed again with it.
