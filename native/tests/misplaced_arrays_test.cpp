@@ -96,4 +96,39 @@ TEST(a_file_without_end_is_refused) {
   CHECK_FAILS(HcclCommInitClusterInfo("/dev/zero", 0, &comm), HCCL_E_INTERNAL, "/dev/zero");
 }
 
+TEST(results_do_not_go_to_device_memory) {
+  device::use();
+  device::Stream stream;
+  Buffer<float> on(2048);
+  void* p = on.address();
+  constexpr aclError kBad = ACL_ERROR_INVALID_PARAM;
+  CHECK_FAILS(aclrtGetDevice(static_cast<int32_t*>(p)), kBad, "deviceId");
+  CHECK_FAILS(aclrtGetDeviceCount(static_cast<uint32_t*>(p)), kBad, "count");
+  CHECK_FAILS(aclrtMalloc(static_cast<void**>(p), 8, ACL_MEM_MALLOC_HUGE_FIRST), kBad, "devPtr");
+  CHECK_FAILS(aclrtMallocHost(static_cast<void**>(p), 8), kBad, "hostPtr");
+  CHECK_FAILS(aclrtCreateStream(static_cast<aclrtStream*>(p)), kBad, "stream");
+  CHECK_FAILS(aclrtCreateEvent(static_cast<aclrtEvent*>(p)), kBad, "event");
+  CHECK_FAILS(aclrtGetCurrentContext(static_cast<aclrtContext*>(p)), kBad, "context");
+  size_t bytes = 0;
+  CHECK_FAILS(aclrtGetMemInfo(ACL_HBM_MEM, &bytes, static_cast<size_t*>(p)), kBad, "total");
+  CHECK_FAILS(aclInit(static_cast<const char*>(p)), kBad, "configPath");
+  device::Tensor a(p, ACL_FLOAT, {4});
+  uint64_t size = 0;
+  aclOpExecutor* executor = nullptr;
+  CHECK_FAILS(aclnnNegGetWorkspaceSize(a, a, static_cast<uint64_t*>(p), &executor),
+              ACLNN_ERR_PARAM_INVALID, "workspaceSize");
+  CHECK_FAILS(aclnnNegGetWorkspaceSize(a, a, &size, static_cast<aclOpExecutor**>(p)),
+              ACLNN_ERR_PARAM_INVALID, "executor");
+  CHECK_FAILS(HcclGetRootInfo(static_cast<HcclRootInfo*>(p)), HCCL_E_PARA, "rootInfo");
+  HcclComm comm = nullptr;
+  CHECK_FAILS(HcclCommInitRootInfo(1, static_cast<HcclRootInfo*>(p), 0, &comm), HCCL_E_PARA,
+              "rootInfo");
+  int32_t id = 0;
+  CHECK_FAILS(HcclCommInitAll(1, &id, static_cast<HcclComm*>(p)), HCCL_E_PARA, "comms");
+  CHECK_OK(HcclCommInitAll(1, &id, &comm));
+  CHECK_FAILS(HcclGetRankId(comm, static_cast<uint32_t*>(p)), HCCL_E_PARA, "rank");
+  CHECK_FAILS(HcclGetCommName(comm, static_cast<char*>(p)), HCCL_E_PARA, "commName");
+  CHECK_OK(HcclCommDestroy(comm));
+}
+
 }  // namespace

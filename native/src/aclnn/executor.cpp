@@ -10,6 +10,7 @@
 #include "objects.hpp"
 #include "runtime/context.hpp"
 #include "runtime/error.hpp"
+#include "runtime/host_memory.hpp"
 #include "runtime/options.hpp"
 #include "tensor.hpp"
 
@@ -177,6 +178,14 @@ aclnnStatus makeExecutor(const char* op, uint64_t workspaceBytes, std::vector<De
   if (workspaceSize == nullptr || executor == nullptr) {
     return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: %s is NULL", op,
                 workspaceSize == nullptr ? "workspaceSize" : "executor");
+  }
+  for (const auto& [name, result] : {std::pair<const char*, const void*>{"workspaceSize", workspaceSize},
+                                     {"executor", executor}}) {
+    if (const aclnnStatus status =
+            checkOnHost<aclnnStatus>(ACLNN_ERR_PARAM_INVALID, op, name, result);
+        status != ACLNN_SUCCESS) {
+      return status;
+    }
   }
   aclOpExecutor made;
   made.op = op;

@@ -7,6 +7,7 @@
 #include "hccl/call_group.hpp"
 #include "hccl/issuing.hpp"
 #include "runtime/error.hpp"
+#include "runtime/host_memory.hpp"
 
 namespace cann4j::hccl {
 namespace {
@@ -40,6 +41,11 @@ HcclResult requireDevice(const char* function, int* device) {
 
 HcclResult requirePointer(const char* function, const char* argument, const void* pointer) {
   return pointer != nullptr ? HCCL_SUCCESS : fail(HCCL_E_PTR, "%s: %s is NULL", function, argument);
+}
+
+HcclResult requireOnHost(const char* function, const char* argument, const void* pointer) {
+  const HcclResult result = requirePointer(function, argument, pointer);
+  return result != HCCL_SUCCESS ? result : checkOnHost(HCCL_E_PARA, function, argument, pointer);
 }
 
 HcclResult requireFreeName(const char* function, int device, const std::string& name) {

@@ -13,6 +13,8 @@ namespace cann4j::hccl {
 
 HcclResult requireDevice(const char* function, int* device);
 HcclResult requirePointer(const char* function, const char* argument, const void* pointer);
+// What the host reads or writes.
+HcclResult requireOnHost(const char* function, const char* argument, const void* pointer);
 HcclResult requireFreeName(const char* function, int device, const std::string& name);
 
 // Joins the formation, and blocks until the communicator is there; in an open group of calls, at

@@ -16,7 +16,7 @@ HcclResult query(const char* function, HcclComm comm, const char* outName, const
   return guarded(HCCL_E_INTERNAL, function, [&] {
     HcclResult result = requirePointer(function, "comm", comm);
     if (result == HCCL_SUCCESS) {
-      result = requirePointer(function, outName, out);
+      result = requireOnHost(function, outName, out);
     }
     if (result != HCCL_SUCCESS) {
       return result;
@@ -40,9 +40,9 @@ HcclResult requireKnownConfig(const char* function, HcclConfig config) {
 HcclResult getHandleWithName(const char* commName, HcclComm* comm) {
   const char* function = "HcclCommGetHandleWithName";
   int device = -1;
-  HcclResult result = requirePointer(function, "commName", commName);
+  HcclResult result = requireOnHost(function, "commName", commName);
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "comm", comm);
+    result = requireOnHost(function, "comm", comm);
   }
   if (result == HCCL_SUCCESS) {
     result = requireDevice(function, &device);
@@ -89,7 +89,7 @@ HcclResult HcclSetConfig(HcclConfig config, HcclConfigValue configValue) {
 
 HcclResult HcclGetConfig(HcclConfig config, HcclConfigValue* configValue) {
   uint32_t level = 0;
-  HcclResult result = requirePointer("HcclGetConfig", "configValue", configValue);
+  HcclResult result = requireOnHost("HcclGetConfig", "configValue", configValue);
   if (result == HCCL_SUCCESS) {
     result = requireKnownConfig("HcclGetConfig", config);
   }

@@ -21,7 +21,7 @@ uint32_t deviceCount() {
 
 HcclResult getRootInfo(HcclRootInfo* rootInfo) {
   int device = -1;
-  HcclResult result = requirePointer("HcclGetRootInfo", "rootInfo", rootInfo);
+  HcclResult result = requireOnHost("HcclGetRootInfo", "rootInfo", rootInfo);
   if (result == HCCL_SUCCESS) {
     result = requireDevice("HcclGetRootInfo", &device);
   }
@@ -33,9 +33,9 @@ HcclResult getRootInfo(HcclRootInfo* rootInfo) {
 
 HcclResult initRootInfo(const char* function, uint32_t nRanks, const HcclRootInfo* rootInfo,
                         uint32_t rank, const HcclCommConfig* config, HcclComm* comm) {
-  HcclResult result = requirePointer(function, "rootInfo", rootInfo);
+  HcclResult result = requireOnHost(function, "rootInfo", rootInfo);
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "comm", comm);
+    result = requireOnHost(function, "comm", comm);
   }
   if (result != HCCL_SUCCESS) {
     return result;
@@ -98,9 +98,9 @@ HcclResult initClusterInfo(const char* function, const char* clusterInfo, uint32
                            const HcclCommConfig* config, HcclComm* comm) {
   RankTable table;
   Candidate candidate{0, rank, -1, {}, nullptr};
-  HcclResult result = requirePointer(function, "clusterInfo", clusterInfo);
+  HcclResult result = requireOnHost(function, "clusterInfo", clusterInfo);
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "comm", comm);
+    result = requireOnHost(function, "comm", comm);
   }
   if (result == HCCL_SUCCESS) {
     result = requireDevice(function, &candidate.device);
@@ -146,9 +146,9 @@ HcclResult checkDevices(const char* function, uint32_t ndev, const int32_t* devi
 }
 
 HcclResult initAll(const char* function, uint32_t ndev, const int32_t* devices, HcclComm* comms) {
-  HcclResult result = requirePointer(function, "devices", devices);
+  HcclResult result = requireOnHost(function, "devices", devices);
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "comms", comms);
+    result = requireOnHost(function, "comms", comms);
   }
   if (result != HCCL_SUCCESS) {
     return result;
@@ -210,7 +210,7 @@ HcclResult HcclCommInitRootInfoConfig(uint32_t nRanks, const HcclRootInfo* rootI
                                       const HcclCommConfig* config, HcclComm* comm) {
   const char* function = "HcclCommInitRootInfoConfig";
   return create(function, [&] {
-    const HcclResult result = requirePointer(function, "config", config);
+    const HcclResult result = requireOnHost(function, "config", config);
     return result == HCCL_SUCCESS
                ? initRootInfo(function, nRanks, rootInfo, rank, config, comm)
                : result;
@@ -227,7 +227,7 @@ HcclResult HcclCommInitClusterInfoConfig(const char* clusterInfo, uint32_t rank,
                                          HcclCommConfig* config, HcclComm* comm) {
   const char* function = "HcclCommInitClusterInfoConfig";
   return create(function, [&] {
-    const HcclResult result = requirePointer(function, "config", config);
+    const HcclResult result = requireOnHost(function, "config", config);
     return result == HCCL_SUCCESS ? initClusterInfo(function, clusterInfo, rank, config, comm)
                                   : result;
   });

@@ -89,7 +89,7 @@ HcclResult activateMemory(HcclComm comm, void* address, size_t size, size_t offs
     result = requireRange(function, "virPtr", address, size);
   }
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "handle", handle);
+    result = requireOnHost(function, "handle", handle);
   }
   if (result == HCCL_SUCCESS && offset != 0) {
     result = fail(HCCL_E_PARA, "%s: offset is %zu; it has to be 0", function, offset);
@@ -153,7 +153,7 @@ HcclResult registerWindow(HcclComm comm, void* address, uint64_t size,
     result = requireRange(function, "addr", address, size);
   }
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "winHandle", handle);
+    result = requireOnHost(function, "winHandle", handle);
   }
   if (result != HCCL_SUCCESS) {
     return result;
@@ -203,10 +203,10 @@ HcclResult getWindow(HcclComm comm, void* address, size_t size, HcclCommSymWindo
     result = requireRange(function, "ptr", address, size);
   }
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "winHandle", handle);
+    result = requireOnHost(function, "winHandle", handle);
   }
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "offset", offset);
+    result = requireOnHost(function, "offset", offset);
   }
   if (result != HCCL_SUCCESS) {
     return result;
@@ -231,10 +231,10 @@ HcclResult setWorkingNetworkDevices(HcclComm comm, const uint32_t* ranks, const 
   std::shared_ptr<Communicator> communicator;
   HcclResult result = resolve(function, comm, &communicator);
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "ranks", ranks);
+    result = requireOnHost(function, "ranks", ranks);
   }
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "useBackup", useBackup);
+    result = requireOnHost(function, "useBackup", useBackup);
   }
   for (uint32_t i = 0; i < count && result == HCCL_SUCCESS; ++i) {
     if (ranks[i] >= communicator->size()) {

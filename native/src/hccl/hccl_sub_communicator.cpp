@@ -51,7 +51,7 @@ HcclResult checkUsableHere(const char* function, const Communicator& parent) {
 HcclResult createSub(const char* function, HcclComm* comm, uint32_t rankNum,
                      const uint32_t* rankIds, uint64_t subCommId, uint32_t subCommRankId,
                      const HcclCommConfig* config, HcclComm* subComm) {
-  HcclResult result = requirePointer(function, "comm", comm);
+  HcclResult result = requireOnHost(function, "comm", comm);
   if (result == HCCL_SUCCESS) {
     result = requirePointer(function, "*comm", *comm);
   }
@@ -82,9 +82,9 @@ HcclResult createSub(const char* function, HcclComm* comm, uint32_t rankNum,
   if (rankIds == nullptr) {
     return HCCL_SUCCESS;
   }
-  result = requirePointer(function, "config", config);
+  result = requireOnHost(function, "config", config);
   if (result == HCCL_SUCCESS) {
-    result = requirePointer(function, "subComm", subComm);
+    result = requireOnHost(function, "subComm", subComm);
   }
   if (result != HCCL_SUCCESS) {
     return result;

@@ -9,6 +9,8 @@
 #include <system_error>
 #include <thread>
 
+#include "runtime/forked.hpp"
+
 namespace cann4j::ipc {
 namespace {
 
@@ -35,6 +37,7 @@ EventLoop& EventLoop::instance() {
 
 // A child that does not start a program of its own would keep connections open that end here.
 EventLoop::EventLoop() {
+  expectForks();
   pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
                  [] {
                    EventLoop& loop = instance();

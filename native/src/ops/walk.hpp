@@ -63,7 +63,7 @@ class Pieces {
  public:
   explicit Pieces(const Walk& walk)
       : walk_(walk), length_(std::min(walk.dims.back(), kLongest)),
-        perRow_(length_ == 0 ? 0 : (walk.dims.back() + length_ - 1) / length_),
+        perRow_(length_ == 0 ? 0 : (walk.dims.back() - 1) / length_ + 1),
         count_(length_ == 0 ? 0 : walk.elements() / walk.dims.back() * perRow_) {}
 
   int64_t count() const { return count_; }

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <exception>
+#include <initializer_list>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "error.hpp"
+#include "memory.hpp"
 
 namespace cann4j {
 
@@ -15,11 +18,14 @@ bool isInsideCallback();
 aclError refuseInsideCallback(const char* function);
 
 // The frame of an acl function: gives its name to the body, lets no exception out, and refuses
-// calls from callbacks.
+// calls from callbacks and in children of fork.
 template <class Body>
 aclError api(const char* function, const Body& body) {
   if (isInsideCallback()) {
     return refuseInsideCallback(function);
+  }
+  if (isForked()) {
+    return fail(ACL_ERROR_INTERNAL_ERROR, "%s: %s", function, kForked);
   }
   try {
     return body(function);
@@ -34,6 +40,26 @@ aclError api(const char* function, const Body& body) {
 
 inline aclError nullArgument(const char* function, const char* name) {
   return fail(ACL_ERROR_INVALID_PARAM, "%s: %s is NULL", function, name);
+}
+
+using Result = std::pair<const char*, const void*>;
+
+// Where the host is to find results.
+inline aclError checkResults(const char* function, std::initializer_list<Result> results) {
+  for (const auto& [name, p] : results) {
+    if (p == nullptr) {
+      return nullArgument(function, name);
+    }
+    if (deviceOf(p) >= 0) {
+      return fail(ACL_ERROR_INVALID_PARAM, "%s: %s %p is device memory; give it memory of the host",
+                  function, name, p);
+    }
+  }
+  return ACL_SUCCESS;
+}
+
+inline aclError checkResult(const char* function, const char* name, const void* p) {
+  return checkResults(function, {{name, p}});
 }
 
 // In milliseconds.

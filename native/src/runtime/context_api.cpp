@@ -63,8 +63,8 @@ extern "C" {
 
 aclError aclrtGetSysParamOpt(aclSysParamOpt opt, int64_t* value) {
   return api("aclrtGetSysParamOpt", [&](const char* function) -> aclError {
-    if (value == nullptr) {
-      return nullArgument(function, "value");
+    if (const aclError error = checkResult(function, "value", value); error != ACL_SUCCESS) {
+      return error;
     }
     if (const aclError error = checkOption(function, opt); error != ACL_SUCCESS) {
       return error;
@@ -88,8 +88,8 @@ aclError aclrtSetSysParamOpt(aclSysParamOpt opt, int64_t value) {
 
 aclError aclrtCtxGetSysParamOpt(aclSysParamOpt opt, int64_t* value) {
   return api("aclrtCtxGetSysParamOpt", [&](const char* function) -> aclError {
-    if (value == nullptr) {
-      return nullArgument(function, "value");
+    if (const aclError error = checkResult(function, "value", value); error != ACL_SUCCESS) {
+      return error;
     }
     if (const aclError error = checkContextOption(function, opt); error != ACL_SUCCESS) {
       return error;
@@ -125,8 +125,8 @@ aclError aclrtCtxSetSysParamOpt(aclSysParamOpt opt, int64_t value) {
 
 aclError aclrtCreateContext(aclrtContext* context, int32_t deviceId) {
   return api("aclrtCreateContext", [&](const char* function) -> aclError {
-    if (context == nullptr) {
-      return nullArgument(function, "context");
+    if (const aclError error = checkResult(function, "context", context); error != ACL_SUCCESS) {
+      return error;
     }
     std::shared_ptr<Context> made;
     aclError error = checkDevice(function, deviceId);
@@ -183,8 +183,8 @@ aclError aclrtSetCurrentContext(aclrtContext context) {
 
 aclError aclrtGetCurrentContext(aclrtContext* context) {
   return api("aclrtGetCurrentContext", [&](const char* function) -> aclError {
-    if (context == nullptr) {
-      return nullArgument(function, "context");
+    if (const aclError error = checkResult(function, "context", context); error != ACL_SUCCESS) {
+      return error;
     }
     const auto current = currentContext(function);
     if (current == nullptr) {
@@ -197,8 +197,8 @@ aclError aclrtGetCurrentContext(aclrtContext* context) {
 
 aclError aclrtCtxGetCurrentDefaultStream(aclrtStream* stream) {
   return api("aclrtCtxGetCurrentDefaultStream", [&](const char* function) -> aclError {
-    if (stream == nullptr) {
-      return nullArgument(function, "stream");
+    if (const aclError error = checkResult(function, "stream", stream); error != ACL_SUCCESS) {
+      return error;
     }
     const auto context = currentContext(function);
     if (context == nullptr) {

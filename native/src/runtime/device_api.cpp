@@ -71,8 +71,8 @@ aclError aclrtResetDeviceForce(int32_t deviceId) {
 
 aclError aclrtGetDevice(int32_t* deviceId) {
   return api("aclrtGetDevice", [&](const char* function) -> aclError {
-    if (deviceId == nullptr) {
-      return nullArgument(function, "deviceId");
+    if (const aclError error = checkResult(function, "deviceId", deviceId); error != ACL_SUCCESS) {
+      return error;
     }
     const auto context = currentContext(function);
     if (context == nullptr) {
@@ -85,8 +85,8 @@ aclError aclrtGetDevice(int32_t* deviceId) {
 
 aclError aclrtGetDeviceCount(uint32_t* count) {
   return api("aclrtGetDeviceCount", [&](const char* function) -> aclError {
-    if (count == nullptr) {
-      return nullArgument(function, "count");
+    if (const aclError error = checkResult(function, "count", count); error != ACL_SUCCESS) {
+      return error;
     }
     *count = static_cast<uint32_t>(options().devices);
     if (const aclError error = checkOptions(); error != ACL_SUCCESS) {
@@ -101,8 +101,8 @@ aclError aclrtGetDeviceCount(uint32_t* count) {
 
 aclError aclrtGetRunMode(aclrtRunMode* runMode) {
   return api("aclrtGetRunMode", [&](const char* function) -> aclError {
-    if (runMode == nullptr) {
-      return nullArgument(function, "runMode");
+    if (const aclError error = checkResult(function, "runMode", runMode); error != ACL_SUCCESS) {
+      return error;
     }
     *runMode = ACL_HOST;
     return ACL_SUCCESS;
@@ -123,8 +123,9 @@ aclError aclrtSynchronizeDeviceWithTimeout(int32_t timeout) {
 
 aclError aclrtQueryDeviceStatus(int32_t deviceId, aclrtDeviceStatus* deviceStatus) {
   return api("aclrtQueryDeviceStatus", [&](const char* function) -> aclError {
-    if (deviceStatus == nullptr) {
-      return nullArgument(function, "deviceStatus");
+    if (const aclError error = checkResult(function, "deviceStatus", deviceStatus);
+        error != ACL_SUCCESS) {
+      return error;
     }
     const aclError error = checkDevice(function, deviceId);
     if (error == ACL_SUCCESS) {
@@ -137,8 +138,9 @@ aclError aclrtQueryDeviceStatus(int32_t deviceId, aclrtDeviceStatus* deviceStatu
 // Cube and vector units are the same threads here; there is no AI CPU.
 aclError aclrtGetDeviceUtilizationRate(int32_t deviceId, aclrtUtilizationInfo* utilizationInfo) {
   return api("aclrtGetDeviceUtilizationRate", [&](const char* function) -> aclError {
-    if (utilizationInfo == nullptr) {
-      return nullArgument(function, "utilizationInfo");
+    if (const aclError error = checkResult(function, "utilizationInfo", utilizationInfo);
+        error != ACL_SUCCESS) {
+      return error;
     }
     if (const aclError error = checkDevice(function, deviceId); error != ACL_SUCCESS) {
       return error;
@@ -186,8 +188,8 @@ aclError aclrtSetDeviceSatMode(aclrtFloatOverflowMode mode) {
 
 aclError aclrtGetDeviceSatMode(aclrtFloatOverflowMode* mode) {
   return api("aclrtGetDeviceSatMode", [&](const char* function) -> aclError {
-    if (mode == nullptr) {
-      return nullArgument(function, "mode");
+    if (const aclError error = checkResult(function, "mode", mode); error != ACL_SUCCESS) {
+      return error;
     }
     if (currentContext(function) == nullptr) {
       return ACL_ERROR_RT_CONTEXT_NULL;
@@ -199,8 +201,9 @@ aclError aclrtGetDeviceSatMode(aclrtFloatOverflowMode* mode) {
 
 aclError aclrtDeviceCanAccessPeer(int32_t* canAccessPeer, int32_t deviceId, int32_t peerDeviceId) {
   return api("aclrtDeviceCanAccessPeer", [&](const char* function) -> aclError {
-    if (canAccessPeer == nullptr) {
-      return nullArgument(function, "canAccessPeer");
+    if (const aclError error = checkResult(function, "canAccessPeer", canAccessPeer);
+        error != ACL_SUCCESS) {
+      return error;
     }
     if (deviceId == peerDeviceId) {
       return fail(ACL_ERROR_INVALID_PARAM, "%s: both devices are %d", function, deviceId);
@@ -242,8 +245,9 @@ aclError aclrtDeviceGetStreamPriorityRange(int32_t* leastPriority, int32_t* grea
 
 aclError aclGetCannAttributeList(const aclCannAttr** cannAttrList, size_t* num) {
   return api("aclGetCannAttributeList", [&](const char* function) -> aclError {
-    if (cannAttrList == nullptr || num == nullptr) {
-      return nullArgument(function, cannAttrList == nullptr ? "cannAttrList" : "num");
+    if (const aclError error = checkResults(function, {{"cannAttrList", cannAttrList}, {"num", num}});
+        error != ACL_SUCCESS) {
+      return error;
     }
     *cannAttrList = kAttributes;
     *num = std::size(kAttributes);
@@ -253,8 +257,8 @@ aclError aclGetCannAttributeList(const aclCannAttr** cannAttrList, size_t* num) 
 
 aclError aclGetCannAttribute(aclCannAttr cannAttr, int32_t* value) {
   return api("aclGetCannAttribute", [&](const char* function) -> aclError {
-    if (value == nullptr) {
-      return nullArgument(function, "value");
+    if (const aclError error = checkResult(function, "value", value); error != ACL_SUCCESS) {
+      return error;
     }
     if (cannAttr < ACL_CANN_ATTR_INF_NAN || cannAttr > ACL_CANN_ATTR_JIT_COMPILE) {
       return fail(ACL_ERROR_INVALID_PARAM, "%s: there is no attribute %d", function,
@@ -268,8 +272,8 @@ aclError aclGetCannAttribute(aclCannAttr cannAttr, int32_t* value) {
 // A core is a thread of the pool that all devices share.
 aclError aclGetDeviceCapability(uint32_t deviceId, aclDeviceInfo deviceInfo, int64_t* value) {
   return api("aclGetDeviceCapability", [&](const char* function) -> aclError {
-    if (value == nullptr) {
-      return nullArgument(function, "value");
+    if (const aclError error = checkResult(function, "value", value); error != ACL_SUCCESS) {
+      return error;
     }
     const int32_t device = deviceId > INT32_MAX ? INT32_MAX : static_cast<int32_t>(deviceId);
     if (const aclError error = checkDevice(function, device); error != ACL_SUCCESS) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "acl/acl_base.h"
+#include "forked.hpp"
 
 namespace cann4j {
 
@@ -23,9 +24,13 @@ template <class Code>
   return code;
 }
 
-// For functions that C programs call: an exception, which must not reach them, becomes a code.
+// For functions that C programs call: an exception, which must not reach them, becomes a code, and
+// so does a call in a child of fork, which would wait for ever.
 template <class Code, class Body>
 Code guarded(Code code, const char* function, const Body& body) {
+  if (isForked()) {
+    return fail(code, "%s: %s", function, kForked);
+  }
   try {
     return body();
   } catch (const std::exception& e) {

@@ -27,8 +27,8 @@ constexpr uint32_t kUnsupportedFlags = ACL_EVENT_DEVICE_USE_ONLY | ACL_EVENT_IPC
 const Capture::Clock::time_point deviceStart = Capture::Clock::now();
 
 aclError createEvent(const char* function, aclrtEvent* event, EventKind kind, uint32_t flags) {
-  if (event == nullptr) {
-    return nullArgument(function, "event");
+  if (const aclError error = checkResult(function, "event", event); error != ACL_SUCCESS) {
+    return error;
   }
   if ((flags & kUnsupportedFlags) != 0) {
     return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
@@ -128,8 +128,8 @@ aclError aclrtDestroyEvent(aclrtEvent event) {
 aclError aclrtQueryEvent(aclrtEvent handle, aclrtEventStatus* status) {
   return api("aclrtQueryEvent", [&](const char* function) -> aclError {
     std::shared_ptr<Event> event;
-    if (status == nullptr) {
-      return nullArgument(function, "status");
+    if (const aclError error = checkResult(function, "status", status); error != ACL_SUCCESS) {
+      return error;
     }
     aclError error = resolveEvent(function, handle, &event);
     if (error == ACL_SUCCESS) {
@@ -148,8 +148,8 @@ aclError aclrtQueryEvent(aclrtEvent handle, aclrtEventStatus* status) {
 aclError aclrtQueryEventStatus(aclrtEvent handle, aclrtEventRecordedStatus* status) {
   return api("aclrtQueryEventStatus", [&](const char* function) -> aclError {
     std::shared_ptr<Event> event;
-    if (status == nullptr) {
-      return nullArgument(function, "status");
+    if (const aclError error = checkResult(function, "status", status); error != ACL_SUCCESS) {
+      return error;
     }
     if (const aclError error = resolveEvent(function, handle, &event); error != ACL_SUCCESS) {
       return error;
@@ -165,8 +165,8 @@ aclError aclrtQueryEventStatus(aclrtEvent handle, aclrtEventRecordedStatus* stat
 aclError aclrtQueryEventWaitStatus(aclrtEvent handle, aclrtEventWaitStatus* status) {
   return api("aclrtQueryEventWaitStatus", [&](const char* function) -> aclError {
     std::shared_ptr<Event> event;
-    if (status == nullptr) {
-      return nullArgument(function, "status");
+    if (const aclError error = checkResult(function, "status", status); error != ACL_SUCCESS) {
+      return error;
     }
     aclError error = resolveEvent(function, handle, &event);
     if (error == ACL_SUCCESS) {
@@ -196,8 +196,8 @@ aclError aclrtSynchronizeEventWithTimeout(aclrtEvent event, int32_t timeout) {
 
 aclError aclrtEventElapsedTime(float* ms, aclrtEvent startEvent, aclrtEvent endEvent) {
   return api("aclrtEventElapsedTime", [&](const char* function) -> aclError {
-    if (ms == nullptr) {
-      return nullArgument(function, "ms");
+    if (const aclError error = checkResult(function, "ms", ms); error != ACL_SUCCESS) {
+      return error;
     }
     Capture::Clock::time_point start;
     Capture::Clock::time_point end;
@@ -218,8 +218,9 @@ aclError aclrtEventElapsedTime(float* ms, aclrtEvent startEvent, aclrtEvent endE
 
 aclError aclrtEventGetTimestamp(aclrtEvent event, uint64_t* timestamp) {
   return api("aclrtEventGetTimestamp", [&](const char* function) -> aclError {
-    if (timestamp == nullptr) {
-      return nullArgument(function, "timestamp");
+    if (const aclError error = checkResult(function, "timestamp", timestamp);
+        error != ACL_SUCCESS) {
+      return error;
     }
     Capture::Clock::time_point time;
     if (const aclError error = timeOf(function, event, &time); error != ACL_SUCCESS) {

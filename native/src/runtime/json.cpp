@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "error.hpp"
+#include "host_memory.hpp"
 
 namespace cann4j {
 
@@ -257,6 +258,10 @@ aclError readConfigFile(const char* function, const char* path, Json* config) {
   if (path == nullptr) {
     *config = *Json::parse("{}", &position);
     return ACL_SUCCESS;
+  }
+  if (const aclError error = checkOnHost(ACL_ERROR_INVALID_PARAM, function, "configPath", path);
+      error != ACL_SUCCESS) {
+    return error;
   }
   std::string text;
   if (!readFile(path, &text)) {

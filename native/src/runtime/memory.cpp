@@ -17,6 +17,7 @@
 
 #include "device_memory.hpp"
 #include "error.hpp"
+#include "forked.hpp"
 #include "options.hpp"
 #include "thread_pool.hpp"
 
@@ -188,6 +189,7 @@ std::unique_ptr<DeviceMemory> DeviceMemory::reserve(size_t limit) {
       return nullptr;
     }
     // A child would write into this process's memory.
+    expectForks();
     madvise(host, kDeviceToHost, MADV_DONTFORK);
   }
   return std::unique_ptr<DeviceMemory>(

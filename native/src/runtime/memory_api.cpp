@@ -43,8 +43,8 @@ aclError checkConfig(const char* function, const aclrtMallocConfig* config) {
 
 aclError allocate(const char* function, void** devPtr, size_t size, aclrtMemMallocPolicy policy,
                   size_t extra) {
-  if (devPtr == nullptr) {
-    return nullArgument(function, "devPtr");
+  if (const aclError error = checkResult(function, "devPtr", devPtr); error != ACL_SUCCESS) {
+    return error;
   }
   *devPtr = nullptr;
   if (size == 0) {
@@ -80,8 +80,8 @@ aclError release(const char* function, void* devPtr) {
 
 aclError allocateHost(const char* function, void** hostPtr, size_t size,
                       const aclrtMallocConfig* config) {
-  if (hostPtr == nullptr) {
-    return nullArgument(function, "hostPtr");
+  if (const aclError error = checkResult(function, "hostPtr", hostPtr); error != ACL_SUCCESS) {
+    return error;
   }
   *hostPtr = nullptr;
   if (size == 0) {
@@ -198,8 +198,9 @@ aclError aclrtMemInvalidate(void* devPtr, size_t size) {
 
 aclError aclrtGetMemInfo(aclrtMemAttr attr, size_t* free, size_t* total) {
   return api("aclrtGetMemInfo", [&](const char* function) -> aclError {
-    if (free == nullptr || total == nullptr) {
-      return nullArgument(function, free == nullptr ? "free" : "total");
+    if (const aclError error = checkResults(function, {{"free", free}, {"total", total}});
+        error != ACL_SUCCESS) {
+      return error;
     }
     const auto context = currentContext(function);
     if (context == nullptr) {

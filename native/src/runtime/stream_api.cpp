@@ -18,8 +18,8 @@ constexpr uint32_t kHints = ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC | ACL_
 
 aclError createStream(const char* function, aclrtStream* stream, uint32_t priority,
                       uint32_t flags) {
-  if (stream == nullptr) {
-    return nullArgument(function, "stream");
+  if (const aclError error = checkResult(function, "stream", stream); error != ACL_SUCCESS) {
+    return error;
   }
   const auto context = currentContext(function);
   if (context == nullptr) {
@@ -222,8 +222,9 @@ aclError aclrtStreamAbort(aclrtStream handle) {
 
 aclError aclrtGetStreamAvailableNum(uint32_t* streamCount) {
   return api("aclrtGetStreamAvailableNum", [&](const char* function) -> aclError {
-    if (streamCount == nullptr) {
-      return nullArgument(function, "streamCount");
+    if (const aclError error = checkResult(function, "streamCount", streamCount);
+        error != ACL_SUCCESS) {
+      return error;
     }
     const auto context = currentContext(function);
     if (context == nullptr) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "active_wait.hpp"
+#include "forked.hpp"
 #include "options.hpp"
 
 namespace cann4j {
@@ -73,6 +74,7 @@ ThreadPool& ThreadPool::instance() {
 
 // With fewer threads than wished, down to one, it works as well.
 ThreadPool::ThreadPool(int threads) {
+  expectForks();
   for (; threads_ < threads; ++threads_) {
     try {
       std::thread([this] { work(); }).detach();

@@ -53,8 +53,11 @@ extern "C" {
 
 aclError aclrtGetVersion(int32_t* majorVersion, int32_t* minorVersion, int32_t* patchVersion) {
   return api("aclrtGetVersion", [&](const char* function) -> aclError {
-    if (majorVersion == nullptr || minorVersion == nullptr || patchVersion == nullptr) {
-      return nullArgument(function, "a result pointer");
+    if (const aclError error = checkResults(function, {{"majorVersion", majorVersion},
+                                                       {"minorVersion", minorVersion},
+                                                       {"patchVersion", patchVersion}});
+        error != ACL_SUCCESS) {
+      return error;
     }
     *majorVersion = ACL_MAJOR_VERSION;
     *minorVersion = release().interfaceMinor;
@@ -65,8 +68,8 @@ aclError aclrtGetVersion(int32_t* majorVersion, int32_t* minorVersion, int32_t* 
 
 aclError aclsysGetCANNVersion(aclCANNPackageName name, aclCANNPackageVersion* version) {
   return api("aclsysGetCANNVersion", [&](const char* function) -> aclError {
-    if (version == nullptr) {
-      return nullArgument(function, "version");
+    if (const aclError error = checkResult(function, "version", version); error != ACL_SUCCESS) {
+      return error;
     }
     if (name < ACL_PKG_NAME_CANN || name > ACL_PKG_NAME_DRIVER) {
       return fail(ACL_ERROR_INVALID_PARAM, "%s: there is no package %d", function,
