@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
@@ -36,6 +37,9 @@ import java.util.stream.Stream;
  */
 final class CpuToolkitArchive {
   private static final String DESCRIPTION = "toolkit.properties";
+  // Holds the state of the library when its hash was last compared, which takes as long as all the
+  // rest of a start.
+  private static final String SEAL = "verified";
   private static final String LIBRARY = "lib64/" + ToolkitHome.CPU_LIBRARY;
   private static final List<String> CANN_NAMES =
       List.of("libascendcl.so", "libnnopbase.so", "libopapi.so", "libhccl.so");
@@ -169,9 +173,25 @@ final class CpuToolkitArchive {
 
   private boolean isComplete(Path home) throws IOException {
     Path library = home.resolve(LIBRARY);
-    return Files.exists(home.resolve(DESCRIPTION))
-        && Files.exists(library)
-        && sha256(library).equals(sha256);
+    if (!Files.exists(home.resolve(DESCRIPTION)) || !Files.exists(library)) {
+      return false;
+    }
+    Path seal = home.resolve(SEAL);
+    if (Files.exists(seal) && Files.readString(seal).equals(state(library))) {
+      return true;
+    }
+    if (!sha256(library).equals(sha256)) {
+      return false;
+    }
+    Files.writeString(seal, state(library));
+    return true;
+  }
+
+  /** What the file system changes when it changes a file; not even its owner can set the time. */
+  private static String state(Path library) throws IOException {
+    Map<String, Object> attributes = Files.readAttributes(library, "unix:ino,size,ctime");
+    return "inode %s, %s bytes, changed %s%n"
+        .formatted(attributes.get("ino"), attributes.get("size"), attributes.get("ctime"));
   }
 
   private void unpackInto(Path cache, Path home) throws IOException {
@@ -191,6 +211,7 @@ final class CpuToolkitArchive {
         Files.createSymbolicLink(
             fresh.resolve("lib64").resolve(name), Path.of(ToolkitHome.CPU_LIBRARY));
       }
+      Files.writeString(fresh.resolve(SEAL), state(library));
       if (Files.exists(home)) {
         delete(home);
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.internal.toolkit;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,6 +12,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -127,6 +129,20 @@ class LoaderTest {
   }
 
   @Test
+  void changesThatKeepSizeAndTimeAreRepaired() throws Exception {
+    child().run();
+    Path library = onlyHome().resolve("lib64").resolve(ToolkitHome.CPU_LIBRARY);
+    byte[] code = Files.readAllBytes(library);
+    FileTime time = Files.getLastModifiedTime(library);
+    byte[] damaged = code.clone();
+    Arrays.fill(damaged, damaged.length / 2, damaged.length, (byte) 0);
+    Files.write(library, damaged);
+    Files.setLastModifiedTime(library, time);
+    assertWorks(child().run(), Backend.CPU);
+    assertArrayEquals(code, Files.readAllBytes(library));
+  }
+
+  @Test
   void processesMayUnpackAtTheSameTime() throws Exception {
     List<Throwable> failures = new CopyOnWriteArrayList<>();
     List<Thread> threads =
@@ -161,9 +177,7 @@ class LoaderTest {
   @Test
   void missingNativeAccessNamesTheExactFlag() throws Exception {
     assertRefused(
-        child().withoutNativeAccess().run(),
-        "--enable-native-access=ALL-UNNAMED",
-        "TYPES 2 0");
+        child().withoutNativeAccess().run(), "--enable-native-access=ALL-UNNAMED", "TYPES 2 0");
     assertRefused(
         child().asModules().withoutNativeAccess().run(),
         "--enable-native-access=io.github.cann4j.bindings");
