@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.benchmarks;
 
+import io.github.cann4j.benchmarks.javapath.AttentionCalls;
+import io.github.cann4j.benchmarks.javapath.StartUp;
+import io.github.cann4j.benchmarks.javapath.TokenScanning;
 import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Recorder;
 import io.github.cann4j.benchmarks.worker.JavaCommand;
@@ -10,7 +13,8 @@ import java.util.Map;
 
 /** The benchmarks of the Java path: programs that print figures, each in a process of its own. */
 final class JavaPrograms {
-  private static final List<Class<?>> PROGRAMS = List.of();
+  private static final List<Class<?>> PROGRAMS =
+      List.of(AttentionCalls.class, TokenScanning.class, StartUp.class);
 
   private JavaPrograms() {}
 
