@@ -43,8 +43,8 @@ struct Blocks {
   int64_t rows;
   int64_t keys;
 };
-constexpr Blocks kForwardBlocks[] = {{128, 768, 128}, {256, 384, 128}, {INT64_MAX, 96, 64}};
-constexpr Blocks kBackwardBlocks[] = {{128, 48, 288}, {256, 48, 144}, {INT64_MAX, 48, 48}};
+constexpr Blocks kForwardBlocks[] = {{128, 768, 128}, {256, 768, 96}, {INT64_MAX, 96, 64}};
+constexpr Blocks kBackwardBlocks[] = {{256, 48, 288}, {INT64_MAX, 48, 48}};
 constexpr int64_t kFewestRows = 96;
 constexpr int64_t kFewestKeys = 144;
 constexpr int64_t kShares = 2;  // of what is left, each thread's: an item is one, so that all threads end together
