@@ -17,7 +17,7 @@ namespace {
 
 // Above this, threads that have other things to do leave the work to those of the pool, or to who
 // waits for it.
-constexpr size_t kQuick = size_t{64} << 10;
+constexpr size_t kQuick = size_t{256} << 10;
 
 template <class Work>
 void unlessHeldUp(size_t bytes, Work work) {

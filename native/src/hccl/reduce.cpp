@@ -69,8 +69,8 @@ T combine(T a, T b) {
   }
 }
 
-constexpr uint64_t kTile = 2048;       // elements accumulated at a time, in the first-level cache
-constexpr uint64_t kJob = kTile * 32;  // elements that one thread takes at a time, at most
+constexpr uint64_t kTile = 1024;       // elements accumulated at a time, in the first-level cache
+constexpr uint64_t kJob = kTile * 64;  // elements that one thread takes at a time, at most
 
 struct Operands {
   const std::vector<const void*>& sources;
@@ -78,28 +78,53 @@ struct Operands {
   bool streaming;  // the targets are too large to stay in the cache
 };
 
+// The loads of the next tile are to find it in the cache.
+void prefetch(const char* from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) {
+    __builtin_prefetch(from + i);
+  }
+}
+
+template <class Type, HcclReduceOp op>
+void combineTile(const std::vector<const void*>& sources, uint64_t at, uint64_t n,
+                 typename Type::Stored* result) {
+  using Stored = typename Type::Stored;
+  const auto from = [&](size_t source) { return static_cast<const Stored*>(sources[source]) + at; };
+  const Stored* first = from(0);
+  if (sources.size() == 2) {
+    const Stored* second = from(1);
+    for (uint64_t i = 0; i < n; ++i) {
+      result[i] = Type::narrow(combine<op>(Type::widen(first[i]), Type::widen(second[i])));
+    }
+    return;
+  }
+  alignas(64) typename Type::Wide sum[kTile];
+  for (uint64_t i = 0; i < n; ++i) {
+    sum[i] = Type::widen(first[i]);
+  }
+  for (size_t source = 1; source < sources.size(); ++source) {
+    const Stored* next = from(source);
+    for (uint64_t i = 0; i < n; ++i) {
+      sum[i] = combine<op>(sum[i], Type::widen(next[i]));
+    }
+  }
+  for (uint64_t i = 0; i < n; ++i) {
+    result[i] = Type::narrow(sum[i]);
+  }
+}
+
 template <class Type, HcclReduceOp op>
 void reduceTiles(const Operands& operands, uint64_t begin, uint64_t end) {
   const auto& [sources, targets, streaming] = operands;
   using Stored = typename Type::Stored;
-  using Wide = typename Type::Wide;
-  Wide sum[kTile];
-  Stored result[kTile];
+  alignas(64) Stored result[kTile];
   for (uint64_t at = begin; at < end; at += kTile) {
     uint64_t n = std::min(kTile, end - at);
-    const Stored* first = static_cast<const Stored*>(sources[0]) + at;
-    for (uint64_t i = 0; i < n; ++i) {
-      sum[i] = Type::widen(first[i]);
+    for (const void* source : sources) {
+      prefetch(reinterpret_cast<const char*>(static_cast<const Stored*>(source) + at + n),
+               std::min(kTile, end - at - n) * sizeof(Stored));
     }
-    for (size_t source = 1; source < sources.size(); ++source) {
-      const Stored* next = static_cast<const Stored*>(sources[source]) + at;
-      for (uint64_t i = 0; i < n; ++i) {
-        sum[i] = combine<op>(sum[i], Type::widen(next[i]));
-      }
-    }
-    for (uint64_t i = 0; i < n; ++i) {
-      result[i] = Type::narrow(sum[i]);
-    }
+    combineTile<Type, op>(sources, at, n, result);
     for (void* target : targets) {
       Stored* place = static_cast<Stored*>(target) + at;
       if (streaming) {

@@ -19,6 +19,7 @@ namespace cann4j {
 namespace {
 
 thread_local bool isWorker = false;
+thread_local bool isHelper = false;
 
 struct Loop {
   explicit Loop(int64_t indices) : count(indices) {}
@@ -115,10 +116,14 @@ void ThreadPool::work() {
     {
       std::unique_lock lock(mutex_);
       available_.wait(lock, [this] { return !open_.empty() || !jobs_.empty(); });
-      auto& jobs = open_.empty() ? jobs_ : open_;
-      job = std::move(jobs.front());
-      jobs.pop_front();
-      openJobs_ = open_.size();
+      if (open_.empty()) {
+        job = std::move(jobs_.front());
+        jobs_.pop_front();
+      } else {
+        job = std::move(open_.front().run);
+        open_.pop_front();
+        openJobs_ = open_.size();
+      }
     }
     job();
   }
@@ -128,7 +133,7 @@ bool ThreadPool::isHere() { return isWorker; }
 
 void ThreadPool::postOpen(std::function<void()> job) {
   std::unique_lock lock(mutex_);
-  open_.push_back(std::move(job));
+  open_.push_back({std::move(job), nullptr});
   wakeForOpen(std::move(lock));
 }
 
@@ -150,22 +155,34 @@ bool ThreadPool::help() {
     if (open_.empty()) {
       return false;
     }
-    job = std::move(open_.front());
+    job = std::move(open_.front().run);
     open_.pop_front();
     openJobs_ = open_.size();
     --helpers_;
   }
+  isHelper = false;
   job();
   job = nullptr;
-  ++helpers_;
+  startHelping();
   return true;
 }
 
-void ThreadPool::startHelping() { ++helpers_; }
+bool ThreadPool::hasHelpers() const {
+  return helpers_.load(std::memory_order_relaxed) > (isHelper ? 1U : 0U);
+}
+
+void ThreadPool::startHelping() {
+  isHelper = true;
+  ++helpers_;
+}
 
 void ThreadPool::stopHelping() {
-  std::unique_lock lock(mutex_);
+  isHelper = false;
   --helpers_;
+  if (openJobs_ == 0) {
+    return;
+  }
+  std::unique_lock lock(mutex_);
   wakeForOpen(std::move(lock));
 }
 
@@ -196,10 +213,16 @@ void ThreadPool::parallelForOpen(int64_t count, const std::function<void(int64_t
     const int64_t helpers = std::min<int64_t>(count, threads_) - 1;
     std::unique_lock lock(mutex_);
     open_.insert(open_.begin(), static_cast<size_t>(std::max<int64_t>(1, helpers)),
-                 [loop, &body] { loop->run(body); });
+                 {[loop, &body] { loop->run(body); }, loop.get()});
     wakeForOpen(std::move(lock));
   }
   loop->run(body);
+  {
+    // Nothing is left for who has not begun.
+    std::lock_guard lock(mutex_);
+    std::erase_if(open_, [&loop](const OpenJob& job) { return job.loop == loop.get(); });
+    openJobs_ = open_.size();
+  }
   ActiveWait::until([&loop] { return loop->isComplete(); });
   loop->wait();
 }

@@ -44,7 +44,8 @@ class ThreadPool {
   bool hasOpenJobs() const { return openJobs_.load(std::memory_order_relaxed) > 0; }
   void startHelping();
   void stopHelping();
-  bool hasHelpers() const { return helpers_.load(std::memory_order_relaxed) > 0; }
+  // Beside this thread.
+  bool hasHelpers() const;
   // Whether this thread is a worker.
   static bool isHere();
 
@@ -59,7 +60,11 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable available_;
   std::deque<std::function<void()>> jobs_;
-  std::deque<std::function<void()>> open_;
+  struct OpenJob {
+    std::function<void()> run;
+    const void* loop;  // of which it is a share; null of one that must be carried out
+  };
+  std::deque<OpenJob> open_;
   std::atomic<size_t> openJobs_{0};  // their number
   std::atomic<size_t> helpers_{0};   // threads that call help()
 
