@@ -272,6 +272,17 @@ public final class Tensor {
   }
 
   /**
+   * Returns the stride of one dimension.
+   *
+   * @param dim 0 … rank − 1
+   * @return elements
+   */
+  public long stride(int dim) {
+    requireDim(dim);
+    return strides[dim];
+  }
+
+  /**
    * Tells whether the view has these strides, without allocating.
    *
    * @param other a view

@@ -32,9 +32,8 @@ final class Overlap {
     if (tensor.isContiguous()) {
       last = tensor.elements() - 1;
     } else {
-      long[] strides = tensor.strides();
-      for (int i = 0; i < strides.length; i++) {
-        last += (tensor.size(i) - 1) * strides[i];
+      for (int i = 0; i < tensor.rank(); i++) {
+        last += (tensor.size(i) - 1) * tensor.stride(i);
       }
     }
     return tensor.address() + (last + 1) * tensor.dataType().byteSize();

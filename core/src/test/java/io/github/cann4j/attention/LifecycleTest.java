@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Device;
 import io.github.cann4j.acl.DeviceBuffer;
@@ -16,6 +17,7 @@ import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
 import io.github.cann4j.plan.ExchangePattern;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +27,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 class LifecycleTest {
   private static final AttentionConfig CONFIG =
       AttentionConfig.builder().heads(4, 2).headDim(16).dataType(DataType.BF16).build();
+
+  private static final int HEAP_ROUNDS = 6;
+  private static final int HEAP_STEPS = 10;
+  private static final long HEAP_BYTES_PER_STEP = 4096;
 
   /** This rank's tensors in one buffer. */
   private static final class Tensors implements AutoCloseable {
@@ -94,6 +100,42 @@ class LifecycleTest {
           }
           return null;
         });
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void repeatedStepsTakeLittleHeap(ExchangePattern pattern) throws Exception {
+    CpGrid grid = new CpGrid(2, 2);
+    ContextParallelPlan plan =
+        ContextParallelPlan.builder(PackedSequence.ofLengths(9, 7, 16), grid)
+            .pattern(pattern)
+            .build();
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    List<Long> bytes =
+        Ranks.run(
+            grid.size(),
+            (device, world) -> {
+              try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
+                  Stream stream = device.createStream();
+                  Tensors tensors = new Tensors(device, plan.localRows());
+                  ContextParallelAttention attention =
+                      ContextParallelAttention.create(CONFIG, groups, stream);
+                  PreparedAttention prepared = tensors.prepare(attention, plan)) {
+                // The first rounds run while the JVM loads and compiles, which takes heap, too.
+                long least = Long.MAX_VALUE;
+                for (int round = 0; round < HEAP_ROUNDS; round++) {
+                  long before = threads.getCurrentThreadAllocatedBytes();
+                  for (int i = 0; i < HEAP_STEPS; i++) {
+                    prepared.forward();
+                    prepared.backward();
+                  }
+                  least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+                  stream.synchronize();
+                }
+                return least / HEAP_STEPS;
+              }
+            });
+    assertTrue(bytes.stream().allMatch(b -> b < HEAP_BYTES_PER_STEP), "heap bytes: " + bytes);
   }
 
   @Test
