@@ -8,7 +8,7 @@ import java.util.Map;
 
 /** Foretells from a short sequence how long the passes over a long one take. */
 final class Probe {
-  private static final long LENGTH = 512;
+  private static final long LENGTH = 1024;
 
   private final Map<String, Times> known = new HashMap<>();
 
