@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kPiece = size_t{256} << 10;
 constexpr size_t kSmallestPiece = size_t{16} << 10;
-// Below these, a second thread costs more than it saves: one that looks for work, or one that sleeps.
+// Below these, a second thread costs more than it saves: one that looks for work, one that sleeps.
 constexpr size_t kParallel = size_t{64} << 10;
 constexpr size_t kWorthWaking = size_t{384} << 10;
 constexpr size_t kStreaming = size_t{64} << 10;

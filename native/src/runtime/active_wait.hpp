@@ -7,7 +7,7 @@
 namespace cann4j {
 
 // To be blocked and woken takes a thread longer than most of what it waits for. So it looks again
-// and again for some microseconds before, unless others could use its core, and helps meanwhile: with
+// and again for some microseconds before, unless others want its core, and helps meanwhile: with
 // open jobs of the pool, and by looking for messages of other processes.
 class ActiveWait {
  public:
