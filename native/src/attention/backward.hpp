@@ -13,16 +13,21 @@ namespace cann4j::attention::CANN4J_LEVEL {
 
 static_assert(kWideColumns % kTallRows == 0, "blocks of whole panels are blocks of whole tiles");
 
+// Along rows and keys `units` are those of the operands: what is the depth of one product is not that of another, and
+// pairs are made of neighbours along it. Where units are single numbers, rows serve as steps.
 struct BackwardScratch {
-  float* key;            // [blockKeys][keyWidth], operand of dq
+  float* key;            // [units of blockKeys][keyWidth], operand of dq
   float* keyPanels;      // [blockKeys / kWideColumns][depth][kWideColumns]
-  float* valuePanels;    // [blockKeys / kWideColumns][valueDim][kWideColumns]
-  float* keyGradient;    // [blockKeys][roundUp(depth, kTallColumns)]
+  float* valuePanels;    // [blockKeys / kWideColumns][valueDepth][kWideColumns]
+  float* keyGradient;    // [blockKeys][roundUp(scoreDim, kTallColumns)]
   float* valueGradient;  // [blockKeys][roundUp(valueDim, kTallColumns)]
-  float* query;          // [paddedRows][keyWidth]
-  float* gradient;       // [paddedRows][valueWidth], rows of dy
-  float* probability;    // [paddedRows][blockKeys]
-  float* scoreGradient;  // [paddedRows][blockKeys]
+  float* query;          // [paddedRows][queryWidth]
+  float* gradient;       // [paddedRows][gradientWidth], rows of dy
+  float* querySteps;     // [units of paddedRows][keyWidth]
+  float* gradientSteps;  // [units of paddedRows][valueWidth]
+  float* probability;    // [units of paddedRows][blockKeys]
+  float* scoreGradient;  // [units of paddedRows][blockKeys]
+  float* scoreRows;      // [paddedRows][units of blockKeys], the score gradient once more
   float* maxima;         // [paddedRows]
   float* inverses;       // [paddedRows]
   float* deltas;         // [paddedRows]
@@ -31,9 +36,12 @@ struct BackwardScratch {
   float* bias;      // [paddedRows][blockKeys]
   float* keep;      // [paddedRows][blockKeys]
   int32_t* hidden;  // [paddedRows][blockKeys]
-  int64_t depth;    // headDim + ropeDim
+  int64_t depth;    // of scores, in units of the operands
+  int64_t valueDepth;
   int64_t keyWidth;
   int64_t valueWidth;
+  int64_t queryWidth;
+  int64_t gradientWidth;
   int64_t floats;
 };
 
@@ -44,6 +52,7 @@ CANN4J_INLINE int64_t oddLines(int64_t count) {
 }
 
 // With a NULL base only the size means something.
+template <ElementType T>
 static BackwardScratch layoutBackward(const Problem& p, float* base) {
   const int64_t paddedRows = roundUp(roundUp(p.blockRows, kWideRows), kTallRows) + kTallRows;
   int64_t used = 0;
@@ -53,22 +62,28 @@ static BackwardScratch layoutBackward(const Problem& p, float* base) {
     return taken;
   };
   BackwardScratch s;
-  s.depth = scoreDim(p);
-  s.keyWidth = oddLines(s.depth);
+  s.depth = unitsOf<T>(scoreDim(p));
+  s.valueDepth = unitsOf<T>(p.valueDim);
+  s.keyWidth = oddLines(scoreDim(p));
   s.valueWidth = oddLines(p.valueDim);
-  s.key = take(p.blockKeys * s.keyWidth);
+  s.queryWidth = oddLines(s.depth);
+  s.gradientWidth = oddLines(s.valueDepth);
+  s.key = take(unitsOf<T>(p.blockKeys) * s.keyWidth);
   s.keyPanels = take(p.blockKeys * s.depth);
-  s.valuePanels = take(p.blockKeys * p.valueDim);
-  s.keyGradient = take(p.blockKeys * roundUp(s.depth, kTallColumns));
+  s.valuePanels = take(p.blockKeys * s.valueDepth);
+  s.keyGradient = take(p.blockKeys * roundUp(scoreDim(p), kTallColumns));
   s.valueGradient = take(p.blockKeys * roundUp(p.valueDim, kTallColumns));
-  s.query = take(paddedRows * s.keyWidth);
-  s.gradient = take(paddedRows * s.valueWidth);
-  s.probability = take(paddedRows * p.blockKeys);
-  s.scoreGradient = take(paddedRows * p.blockKeys);
+  s.query = take(paddedRows * s.queryWidth);
+  s.gradient = take(paddedRows * s.gradientWidth);
+  s.querySteps = kPairs<T> ? take(unitsOf<T>(paddedRows) * s.keyWidth) : s.query;
+  s.gradientSteps = kPairs<T> ? take(unitsOf<T>(paddedRows) * s.valueWidth) : s.gradient;
+  s.probability = take(unitsOf<T>(paddedRows) * p.blockKeys);
+  s.scoreGradient = take(unitsOf<T>(paddedRows) * p.blockKeys);
+  s.scoreRows = kPairs<T> ? take(paddedRows * unitsOf<T>(p.blockKeys)) : s.scoreGradient;
   s.maxima = take(paddedRows);
   s.inverses = take(paddedRows);
   s.deltas = take(paddedRows);
-  s.row = take(s.depth + p.valueDim);
+  s.row = take(scoreDim(p) + 2 * p.valueDim);
   s.bias = take(paddedRows * p.blockKeys);
   s.keep = take(paddedRows * p.blockKeys);
   s.hidden = reinterpret_cast<int32_t*>(take(paddedRows * p.blockKeys));
@@ -93,9 +108,14 @@ CANN4J_INLINE float rowDelta(const float* dy, const float* output, int64_t count
 template <ElementType T>
 static void packQueryBlock(const Problem& p, const BackwardScratch& s, const Sequence& seq, int64_t head, int64_t first,
                            int64_t rows, int64_t paddedRows) {
-  packScoreRows<T>(s.query, s.keyWidth, p, p.query, p.queryRope, seq.batch, seq.qRow + first, head, rows, paddedRows);
-  packRows<T>(s.gradient, s.valueWidth, s.valueWidth, p.outputGradient,
-              offsetOf(p.outputGradient, seq.batch, seq.qRow + first, head), rows, paddedRows, p.valueDim);
+  const RowSource query = scoreRowsOf(p, p.query, p.queryRope, seq.batch, seq.qRow + first, head);
+  const RowSource gradient = rowsOf(p.outputGradient, seq.batch, seq.qRow + first, head, p.valueDim);
+  packRows<T>(s.query, s.queryWidth, query, rows, paddedRows);
+  packRows<T>(s.gradient, s.gradientWidth, gradient, rows, paddedRows);
+  if constexpr (kPairs<T>) {
+    packSteps<T>(s.querySteps, s.keyWidth, query, rows, paddedRows);
+    packSteps<T>(s.gradientSteps, s.valueWidth, gradient, rows, paddedRows);
+  }
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t index = statisticsIndex(p, seq, head, first + r);
     const float sum = *statisticsRow(p.softmaxSum, index);
@@ -103,7 +123,13 @@ static void packQueryBlock(const Problem& p, const BackwardScratch& s, const Seq
     s.inverses[r] = seq.invalidLine && isBlank(s.maxima[r], sum) ? 0 : 1.0f / sum;
     loadRow<T>(s.row, p.output.data, offsetOf(p.output, seq.batch, seq.qRow + first + r, head), p.valueDim,
                p.output.elementStride);
-    s.deltas[r] = rowDelta(s.gradient + r * s.valueWidth, s.row, p.valueDim);
+    const float* dy = s.gradient + r * s.gradientWidth;
+    if constexpr (kPairs<T>) {
+      loadRow<T>(s.row + p.valueDim, gradient.view->data, gradient.offset + r * gradient.view->rowStride, p.valueDim,
+                 gradient.view->elementStride);
+      dy = s.row + p.valueDim;
+    }
+    s.deltas[r] = rowDelta(dy, s.row, p.valueDim);
   }
   for (int64_t r = rows; r < paddedRows; ++r) s.maxima[r] = s.inverses[r] = s.deltas[r] = 0;
 }
@@ -137,6 +163,48 @@ static int64_t fillExtras(const Problem& p, const BackwardScratch& s, const Sequ
   return visible;
 }
 
+using WideTile = Tile<kWideRows, kWideVectors>;
+
+// Where products read a tile whose rows are their depth. `to` is that of its first row.
+template <ElementType T>
+CANN4J_INLINE void storeSteps(Unit<T>* to, int64_t stride, const WideTile& tile) {
+#pragma GCC unroll 16
+  for (int r = 0; r < kWideRows; r += Operand<T>::kDepth) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kWideVectors; ++v) {
+      Unit<T>* at = to + r / Operand<T>::kDepth * stride + v * kWidth;
+      if constexpr (kPairs<T>) {
+        store(at, pairUp(toHalves(tile.c[r][v]), toHalves(tile.c[r + 1][v])));
+      } else {
+        store(at, tile.c[r][v]);
+      }
+    }
+  }
+}
+
+// And one whose columns are, in pairs: the halves of a row as they are.
+template <ElementType T>
+CANN4J_INLINE void storeRows(Packed<T>* to, int64_t stride, const WideTile& tile) {
+  static_assert(kPairs<T>);
+#pragma GCC unroll 16
+  for (int r = 0; r < kWideRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kWideVectors; ++v) {
+      *reinterpret_cast<LooseHalves*>(to + r * stride + v * kWidth) = toHalves(tile.c[r][v]);
+    }
+  }
+}
+
+// The score gradient of a tile, for both products with it.
+template <ElementType T>
+CANN4J_INLINE void storeGradient(const BackwardScratch& s, int64_t blockKeys, int64_t i, int64_t j,
+                                 const WideTile& tile) {
+  storeSteps<T>(units<T>(s.scoreGradient + i / Operand<T>::kDepth * blockKeys + j), blockKeys, tile);
+  if constexpr (kPairs<T>) {
+    storeRows<T>(reinterpret_cast<Packed<T>*>(s.scoreRows) + i * blockKeys + j, blockKeys, tile);
+  }
+}
+
 // P (with dropout) and scale * dS of one tile. `diagonal` is relative to the tile: key j is visible to row i iff
 // j <= i + diagonal. With extras these decide instead.
 template <ElementType T, bool Extras>
@@ -146,74 +214,77 @@ static void scoreGradients(const Problem& p, const BackwardScratch& s, int64_t r
   const bool bias = p.biasKind != BiasKind::None, beforeScale = p.biasKind == BiasKind::BeforeScale;
   const bool drop = p.dropMask != nullptr;
   for (int64_t j = 0; j < keys; j += kWideColumns) {
-    const float* keyPanel = s.keyPanels + j * s.depth;
-    const float* valuePanel = s.valuePanels + j * p.valueDim;
+    const Unit<T>* keyPanel = units<T>(s.keyPanels + j * s.depth);
+    const Unit<T>* valuePanel = units<T>(s.valuePanels + j * s.valueDepth);
     for (int64_t i = 0; i < rows; i += kWideRows) {
       const int64_t corner = i * p.blockKeys + j;
-      float* probability = s.probability + corner;
-      float* gradient = s.scoreGradient + corner;
+      Unit<T>* probability = units<T>(s.probability + i / Operand<T>::kDepth * p.blockKeys + j);
+      WideTile tile;
+      clear(tile);
       if (!Extras && j > i + kWideRows - 1 + diagonal) {
-        for (int r = 0; r < kWideRows; ++r) {
-          for (int v = 0; v < kWideVectors; ++v) {
-            store(probability + r * p.blockKeys + v * kWidth, Floats{});
-            store(gradient + r * p.blockKeys + v * kWidth, Floats{});
-          }
-        }
+        storeSteps<T>(probability, p.blockKeys, tile);
+        storeGradient<T>(s, p.blockKeys, i, j, tile);
         continue;
       }
       fetchAhead<T>(ahead);
       const bool masked = j + kWideColumns - 1 > i + diagonal;
-      Tile<kWideRows, kWideVectors> tile;
-      clear(tile);
-      accumulate(tile, s.query + i * s.keyWidth, s.keyWidth, 1, keyPanel, kWideColumns, s.depth);
+      WideTile weights;
+      accumulate(tile, units<T>(s.query + i * s.queryWidth), s.queryWidth, 1, keyPanel, kWideColumns, s.depth);
 #pragma GCC unroll 16
       for (int r = 0; r < kWideRows; ++r) {
         const Floats top = broadcast(s.maxima[i + r]);
         const Floats inverse = broadcast(s.inverses[i + r]);
 #pragma GCC unroll 4
         for (int v = 0; v < kWideVectors; ++v) {
-          const int64_t at = r * p.blockKeys + v * kWidth;
+          const int64_t at = corner + r * p.blockKeys + v * kWidth;
+          Floats e;
           if constexpr (Extras) {
-            const Floats x = biased(tile.c[r][v], scale, bias ? s.bias + corner + at : nullptr, beforeScale);
-            const Floats e = exponential(unlessHidden(x, s.hidden + corner + at) - top) * inverse;
-            store(probability + at, drop ? e * load(s.keep + corner + at) : e);
-            store(gradient + at, e);
+            const Floats x = biased(tile.c[r][v], scale, bias ? s.bias + at : nullptr, beforeScale);
+            e = exponential(unlessHidden(x, s.hidden + at) - top) * inverse;
+            tile.c[r][v] = drop ? e * load(s.keep + at) : e;
           } else {
-            Floats e = exponential(tile.c[r][v] * scale - top) * inverse;
+            e = exponential(tile.c[r][v] * scale - top) * inverse;
             if (masked) {
               const Ints index = laneIndex() + broadcastInt(static_cast<int32_t>(j + v * kWidth));
               e = index <= broadcastInt(static_cast<int32_t>(i + r + diagonal)) ? e : Floats{};
             }
-            store(probability + at, e);
+            tile.c[r][v] = e;
           }
+          weights.c[r][v] = e;
         }
       }
+      storeSteps<T>(probability, p.blockKeys, tile);
       clear(tile);
-      accumulate(tile, s.gradient + i * s.valueWidth, s.valueWidth, 1, valuePanel, kWideColumns, p.valueDim);
+      accumulate(tile, units<T>(s.gradient + i * s.gradientWidth), s.gradientWidth, 1, valuePanel, kWideColumns,
+                 s.valueDepth);
 #pragma GCC unroll 16
       for (int r = 0; r < kWideRows; ++r) {
         const Floats delta = broadcast(s.deltas[i + r]);
 #pragma GCC unroll 4
         for (int v = 0; v < kWideVectors; ++v) {
-          const int64_t at = r * p.blockKeys + v * kWidth;
           Floats dp = tile.c[r][v];
-          if (Extras && drop) dp *= load(s.keep + corner + at);
-          const Floats e = load((Extras ? gradient : probability) + at) * scale;
-          store(gradient + at, e * (dp - delta));
+          if (Extras && drop) dp *= load(s.keep + corner + r * p.blockKeys + v * kWidth);
+          tile.c[r][v] = weights.c[r][v] * scale * (dp - delta);
         }
       }
+      storeGradient<T>(s, p.blockKeys, i, j, tile);
     }
+  }
+  if (unitsOf<T>(keys) * Operand<T>::kDepth > keys) {  // the other half of the last key
+    Packed<T>* beyond = reinterpret_cast<Packed<T>*>(s.scoreRows) + keys;
+    for (int64_t i = 0; i < roundUp(rows, kWideRows); ++i) zero(beyond + i * p.blockKeys, 1);
   }
 }
 
 // target[key][d] += sum over rows of weights[row][key] * rows[row][d]; rows before i = key - diagonal see no key.
-static void addKeySide(float* target, int64_t targetWidth, const float* weights, int64_t weightWidth,
-                       const float* operand, int64_t operandWidth, int64_t rows, int64_t keys,
-                       int64_t diagonal) {
+template <ElementType T>
+static void addKeySide(float* target, int64_t targetWidth, const Unit<T>* weights, int64_t weightWidth,
+                       const Unit<T>* operand, int64_t operandWidth, int64_t rows, int64_t keys, int64_t diagonal) {
+  const int64_t steps = unitsOf<T>(rows);
   for (int64_t d = 0; d < targetWidth; d += kTallColumns) {
     for (int64_t j = 0; j < keys; j += kTallRows) {
-      const int64_t start = larger(0, j - diagonal);
-      if (start >= rows) continue;
+      const int64_t start = larger(0, j - diagonal) / Operand<T>::kDepth;
+      if (start >= steps) continue;
       Tile<kTallRows, kTallVectors> tile;
       float* to = target + j * targetWidth + d;
 #pragma GCC unroll 16
@@ -222,7 +293,7 @@ static void addKeySide(float* target, int64_t targetWidth, const float* weights,
         for (int v = 0; v < kTallVectors; ++v) tile.c[r][v] = load(to + r * targetWidth + v * kWidth);
       }
       accumulate(tile, weights + start * weightWidth + j, 1, weightWidth, operand + start * operandWidth + d,
-                 operandWidth, rows - start);
+                 operandWidth, steps - start);
 #pragma GCC unroll 16
       for (int r = 0; r < kTallRows; ++r) {
 #pragma GCC unroll 4
@@ -233,10 +304,12 @@ static void addKeySide(float* target, int64_t targetWidth, const float* weights,
 }
 
 // dq rows += dS K. The rows are fp32 with unit stride.
+template <ElementType T>
 static void addQuerySide(const Problem& p, const BackwardScratch& s, float* target, int64_t targetStride,
                          int64_t rows, int64_t keys, int64_t diagonal) {
-  for (int64_t d = 0; d < s.depth; d += kTallColumns) {
-    const int64_t columns = smaller(kTallColumns, s.depth - d);
+  const int64_t depthOfRow = unitsOf<T>(p.blockKeys);
+  for (int64_t d = 0; d < scoreDim(p); d += kTallColumns) {
+    const int64_t columns = smaller(kTallColumns, scoreDim(p) - d);
     for (int64_t i = 0; i < rows; i += kTallRows) {
       const int64_t height = smaller(kTallRows, rows - i);
       const int64_t depth = smaller(keys, i + height + diagonal);
@@ -245,7 +318,8 @@ static void addQuerySide(const Problem& p, const BackwardScratch& s, float* targ
       for (int64_t r = 0; r < height; ++r) __builtin_prefetch(to + r * targetStride, 1);
       Tile<kTallRows, kTallVectors> tile;
       clear(tile);
-      accumulate(tile, s.scoreGradient + i * p.blockKeys, p.blockKeys, 1, s.key + d, s.keyWidth, depth);
+      accumulate(tile, units<T>(s.scoreRows + i * depthOfRow), depthOfRow, 1, units<T>(s.key + d), s.keyWidth,
+                 unitsOf<T>(depth));
       if (height == kTallRows && columns == kTallColumns) {
 #pragma GCC unroll 16
         for (int r = 0; r < kTallRows; ++r) {
@@ -306,10 +380,10 @@ static bool visitQueries(const Problem& p, const BackwardScratch& s, const Seque
     packQueryBlock<T>(p, s, seq, head, first, rows, paddedRows);
     scoreGradients<T, true>(p, s, rows, keys, *diagonal, ahead);
   }
-  addKeySide(s.valueGradient, roundUp(p.valueDim, kTallColumns), s.probability, p.blockKeys, s.gradient, s.valueWidth,
-             rows, keys, *diagonal);
-  addKeySide(s.keyGradient, roundUp(s.depth, kTallColumns), s.scoreGradient, p.blockKeys, s.query, s.keyWidth, rows,
-             keys, *diagonal);
+  addKeySide<T>(s.valueGradient, roundUp(p.valueDim, kTallColumns), units<T>(s.probability), p.blockKeys,
+                units<T>(s.gradientSteps), s.valueWidth, rows, keys, *diagonal);
+  addKeySide<T>(s.keyGradient, roundUp(scoreDim(p), kTallColumns), units<T>(s.scoreGradient), p.blockKeys,
+                units<T>(s.querySteps), s.keyWidth, rows, keys, *diagonal);
   return true;
 }
 
@@ -325,25 +399,31 @@ static void storeScoreRow(const Problem& p, const TensorView& t, const TensorVie
 
 template <ElementType T>
 static void backwardBlock(const Problem& p, const KeyBlock& item, void* memory) {
-  const BackwardScratch s = layoutBackward(p, static_cast<float*>(memory));
+  const BackwardScratch s = layoutBackward<T>(p, static_cast<float*>(memory));
   const Sequence& seq = p.sequences[item.sequence];
   const int64_t firstKey = item.block * item.keys;
   const int64_t keys = smaller(item.keys, seq.kvLength - firstKey);
   const int64_t group = p.heads / p.kvHeads;
-  const int64_t keyColumns = roundUp(s.depth, kTallColumns);
+  const int64_t keyColumns = roundUp(scoreDim(p), kTallColumns);
   const int64_t valueColumns = roundUp(p.valueDim, kTallColumns);
   const int64_t firstRow = seq.kvRow + firstKey;
-  packScoreRows<T>(s.key, s.keyWidth, p, p.key, p.keyRope, seq.batch, firstRow, item.kvHead, keys,
-                   roundUp(keys, kWideColumns));
+  packSteps<T>(s.key, s.keyWidth, scoreRowsOf(p, p.key, p.keyRope, seq.batch, firstRow, item.kvHead), keys,
+               roundUp(keys, kWideColumns));
   for (int64_t j = 0; j < keys; j += kWideColumns) {
     const int64_t columns = smaller(kWideColumns, keys - j);
-    transposeRows(s.keyPanels + j * s.depth, kWideColumns, s.key + j * s.keyWidth, s.keyWidth, s.depth);
-    packRows<T>(s.gradient, s.valueWidth, s.valueWidth, p.value,
-                offsetOf(p.value, seq.batch, firstRow + j, item.kvHead), columns, kWideColumns, p.valueDim);
-    transposeRows(s.valuePanels + j * p.valueDim, kWideColumns, s.gradient, s.valueWidth, p.valueDim);
+    if constexpr (kPairs<T>) {
+      packPanel<T>(s.keyPanels + j * s.depth, kWideColumns,
+                   scoreRowsOf(p, p.key, p.keyRope, seq.batch, firstRow + j, item.kvHead), columns, s.query,
+                   s.queryWidth);
+    } else {
+      transposeRows(s.keyPanels + j * s.depth, kWideColumns, s.key + j * s.keyWidth, s.keyWidth, s.depth);
+    }
+    packPanel<T>(s.valuePanels + j * s.valueDepth, kWideColumns,
+                 rowsOf(p.value, seq.batch, firstRow + j, item.kvHead, p.valueDim), columns, s.gradient,
+                 s.gradientWidth);
   }
-  zeroFloats(s.keyGradient, item.keys * keyColumns);
-  zeroFloats(s.valueGradient, item.keys * valueColumns);
+  zero(s.keyGradient, item.keys * keyColumns);
+  zero(s.valueGradient, item.keys * valueColumns);
 
   const int64_t blocks = (seq.qLength + p.blockRows - 1) / p.blockRows;
   for (int64_t g = 0; g < group; ++g) {
@@ -362,7 +442,7 @@ static void backwardBlock(const Problem& p, const KeyBlock& item, void* memory) 
       int32_t* turn = item.turns + g * blocks + block;
       awaitTurn(turn, rank, p.yield);
       float* sum = static_cast<float*>(p.querySum.data) + offsetOf(p.querySum, seq.batch, seq.qRow + first, head);
-      if (share) addQuerySide(p, s, sum, p.querySum.rowStride, rows, keys, diagonal);
+      if (share) addQuerySide<T>(p, s, sum, p.querySum.rowStride, rows, keys, diagonal);
       __atomic_store_n(turn, rank + 1, __ATOMIC_RELEASE);
 
       if (p.convertQuerySum && rank + 1 == sizeOf(spans)) {
@@ -384,7 +464,7 @@ static void backwardBlock(const Problem& p, const KeyBlock& item, void* memory) 
 // What the sinks of one head get: their probability in every row, whose value is nothing. Rows add up in order.
 template <ElementType T>
 static void sinkBackward(const Problem& p, int64_t sequences, int64_t head, void* memory) {
-  const BackwardScratch s = layoutBackward(p, static_cast<float*>(memory));
+  const BackwardScratch s = layoutBackward<T>(p, static_cast<float*>(memory));
   const Floats sink = broadcast(p.sink[head * p.sinkStride]);
   double total = 0;
   for (int64_t n = 0; n < sequences; ++n) {

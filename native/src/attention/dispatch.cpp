@@ -11,8 +11,10 @@ extern const Kernels portableKernels;
 #if defined(__x86_64__)
 extern const Kernels avx2Kernels;
 extern const Kernels avx512Kernels;
+extern const Kernels avx512Bf16Kernels;
 #elif defined(__aarch64__)
 extern const Kernels neonKernels;
+extern const Kernels neonBf16Kernels;
 #endif
 
 namespace {
@@ -20,9 +22,9 @@ namespace {
 constexpr const Kernels* kLevels[] = {
     &portableKernels,
 #if defined(__x86_64__)
-    &avx2Kernels,     &avx512Kernels,
+    &avx2Kernels,     &avx512Kernels, &avx512Bf16Kernels,
 #elif defined(__aarch64__)
-    &neonKernels,
+    &neonKernels,     &neonBf16Kernels,
 #endif
 };
 

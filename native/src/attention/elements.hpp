@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Conversion between stored elements and the fp32 that all kernels compute in.
+// Conversion between stored elements and what the kernels compute in, and packing of it.
 
 #include "attention/simd.hpp"
 
@@ -21,6 +21,39 @@ constexpr bool kConvertsHalves = true;  // by an instruction
 #else
 constexpr bool kConvertsHalves = false;
 #endif
+
+// What products are made of: fp32 numbers or, where the level multiplies them, pairs of bf16 that are neighbours along
+// the depth. Either has 32 bits. Rows hold `Packed` elements.
+template <ElementType T>
+struct Operand {
+  using Unit = float;
+  using Packed = float;
+  static constexpr int64_t kDepth = 1;  // of a unit
+};
+#if defined(CANN4J_BF16)
+template <>
+struct Operand<ElementType::BFloat16> {
+  using Unit = uint32_t;
+  using Packed = uint16_t;
+  static constexpr int64_t kDepth = 2;
+};
+#endif
+template <ElementType T>
+using Unit = typename Operand<T>::Unit;
+template <ElementType T>
+using Packed = typename Operand<T>::Packed;
+template <ElementType T>
+constexpr bool kPairs = Operand<T>::kDepth == 2;
+template <ElementType T>
+CANN4J_INLINE int64_t unitsOf(int64_t depth) {
+  return (depth + Operand<T>::kDepth - 1) / Operand<T>::kDepth;
+}
+
+// Scratch memory is counted in floats, whatever it holds.
+template <ElementType T>
+CANN4J_INLINE Unit<T>* units(float* memory) {
+  return reinterpret_cast<Unit<T>*>(memory);
+}
 
 template <ElementType T>
 CANN4J_INLINE Floats widen(Halves h) {
@@ -107,6 +140,48 @@ static void loadRow(float* target, const void* base, int64_t offset, int64_t cou
   }
 }
 
+// A row as it is multiplied.
+template <ElementType T>
+CANN4J_INLINE void loadPacked(Packed<T>* target, const void* base, int64_t offset, int64_t count, int64_t stride) {
+  if constexpr (kPairs<T>) {
+    const uint16_t* source = static_cast<const uint16_t*>(base) + offset;
+    if (stride == 1) {
+      __builtin_memcpy(target, source, count * sizeof(uint16_t));
+    } else {
+      for (int64_t i = 0; i < count; ++i) __builtin_memcpy(target + i, source + i * stride, sizeof(uint16_t));
+    }
+  } else {
+    loadRow<T>(target, base, offset, count, stride);
+  }
+}
+
+CANN4J_INLINE Words pairUp(Halves first, Halves second) {
+  return __builtin_convertvector(first, Words) | __builtin_convertvector(second, Words) << 16;
+}
+
+// Element d of unit `step`, for all d, of a tensor whose depth runs over `rows` rows.
+template <ElementType T>
+static void loadStep(Unit<T>* target, const TensorView& t, int64_t offset, int64_t step, int64_t rows, int64_t count) {
+  if constexpr (kPairs<T>) {
+    const uint16_t* first = static_cast<const uint16_t*>(t.data) + offset + 2 * step * t.rowStride;
+    const bool both = 2 * step + 1 < rows;
+    const uint16_t* second = first + (both ? t.rowStride : 0);
+    int64_t d = 0;
+    if (t.elementStride == 1 && both) {
+      for (; d + kWidth <= count; d += kWidth) {
+        store(target + d, pairUp(*reinterpret_cast<const LooseHalves*>(first + d),
+                                 *reinterpret_cast<const LooseHalves*>(second + d)));
+      }
+    }
+    for (; d < count; ++d) {
+      const uint32_t high = both ? second[d * t.elementStride] : 0;
+      target[d] = first[d * t.elementStride] | high << 16;
+    }
+  } else {
+    loadRow<T>(target, t.data, offset + step * t.rowStride, count, t.elementStride);
+  }
+}
+
 // Rows of a tensor with heads lie pages apart, where hardware does not prefetch: ask for a row before its turn.
 constexpr int64_t kRowsAhead = 6;
 
@@ -162,8 +237,9 @@ static void storeRow(void* base, int64_t offset, const float* source, int64_t co
   }
 }
 
-CANN4J_INLINE void zeroFloats(float* target, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) target[i] = 0;
+template <class Element>
+CANN4J_INLINE void zero(Element* target, int64_t count) {
+  __builtin_memset(target, 0, count * sizeof(Element));
 }
 
 CANN4J_INLINE int64_t roundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
@@ -205,7 +281,7 @@ CANN4J_INLINE void transpose(Floats (&rows)[kWidth]) {
   }
 }
 
-// panel[d][column] = rows[column][d]
+// panel[d][column] = rows[column][d], whatever the 32 bits of an element mean.
 static void transposeRows(float* panel, int64_t columns, const float* rows, int64_t width, int64_t depth) {
   for (int64_t c = 0; c < columns; c += kWidth) {
     const float* from = rows + c * width;
@@ -224,30 +300,88 @@ static void transposeRows(float* panel, int64_t columns, const float* rows, int6
   }
 }
 
-// Rows as they are, `width` floats apart, padded with zeros to `columns` columns and to `paddedRows` rows.
-template <ElementType T>
-static void packRows(float* target, int64_t width, int64_t columns, const TensorView& t, int64_t offset, int64_t rows,
-                     int64_t paddedRows, int64_t depth) {
-  for (int64_t r = 0; r < rows; ++r) {
-    if (r + kRowsAhead < rows) {
-      prefetchRow<T>(t.data, offset + (r + kRowsAhead) * t.rowStride, depth, t.elementStride);
-    }
-    loadRow<T>(target + r * width, t.data, offset + r * t.rowStride, depth, t.elementStride);
-    for (int64_t d = depth; d < columns; ++d) target[r * width + d] = 0;
-  }
-  for (int64_t r = rows; r < paddedRows; ++r) zeroFloats(target + r * width, columns);
-}
-
 // Queries or keys with their rope parts behind them: the scores are one product of both together.
 CANN4J_INLINE int64_t scoreDim(const Problem& p) { return p.headDim + p.ropeDim; }
 
+// Elements of a tensor, and of its rope part behind them where there is one.
+struct RowSource {
+  const TensorView* view;
+  int64_t offset;
+  int64_t depth;
+  const TensorView* rope;
+  int64_t ropeOffset;
+  int64_t ropeDepth;
+};
+
+CANN4J_INLINE RowSource rowsOf(const TensorView& t, int64_t batch, int64_t row, int64_t head, int64_t depth) {
+  return {&t, offsetOf(t, batch, row, head), depth, &t, 0, 0};
+}
+CANN4J_INLINE RowSource scoreRowsOf(const Problem& p, const TensorView& t, const TensorView& rope, int64_t batch,
+                                    int64_t row, int64_t head) {
+  return {&t, offsetOf(t, batch, row, head), p.headDim, &rope, p.ropeDim > 0 ? offsetOf(rope, batch, row, head) : 0,
+          p.ropeDim};
+}
+
 template <ElementType T>
-static void packScoreRows(float* target, int64_t width, const Problem& p, const TensorView& t, const TensorView& rope,
-                          int64_t batch, int64_t row, int64_t head, int64_t rows, int64_t paddedRows) {
-  packRows<T>(target, width, width, t, offsetOf(t, batch, row, head), rows, paddedRows, p.headDim);
-  if (p.ropeDim > 0) {
-    packRows<T>(target + p.headDim, width, p.ropeDim, rope, offsetOf(rope, batch, row, head), rows, rows, p.ropeDim);
+CANN4J_INLINE void prefetch(const RowSource& from, int64_t row) {
+  prefetchRow<T>(from.view->data, from.offset + row * from.view->rowStride, from.depth, from.view->elementStride);
+}
+
+// Padded with zeros to `columns` elements.
+template <ElementType T>
+CANN4J_INLINE void packRow(Packed<T>* target, const RowSource& from, int64_t row, int64_t columns) {
+  loadPacked<T>(target, from.view->data, from.offset + row * from.view->rowStride, from.depth,
+                from.view->elementStride);
+  int64_t used = from.depth;
+  if (from.ropeDepth > 0) {
+    loadPacked<T>(target + used, from.rope->data, from.ropeOffset + row * from.rope->rowStride, from.ropeDepth,
+                  from.rope->elementStride);
+    used += from.ropeDepth;
   }
+  zero(target + used, columns - used);
+}
+
+// Rows as they are, `width` units apart, padded with zeros to that width and to `paddedRows` rows.
+template <ElementType T>
+static void packRows(float* target, int64_t width, const RowSource& from, int64_t rows, int64_t paddedRows) {
+  for (int64_t r = 0; r < rows; ++r) {
+    if (r + kRowsAhead < rows) prefetch<T>(from, r + kRowsAhead);
+    packRow<T>(reinterpret_cast<Packed<T>*>(target + r * width), from, r, width * Operand<T>::kDepth);
+  }
+  zero(target + rows * width, (paddedRows - rows) * width);
+}
+
+// Rows as the depth of a product: target[unit of rows][width].
+template <ElementType T>
+static void packSteps(float* target, int64_t width, const RowSource& from, int64_t rows, int64_t paddedRows) {
+  if constexpr (!kPairs<T>) return packRows<T>(target, width, from, rows, paddedRows);
+  const int64_t steps = unitsOf<T>(rows);
+  for (int64_t step = 0; step < steps; ++step) {
+    Unit<T>* to = units<T>(target + step * width);
+    loadStep<T>(to, *from.view, from.offset, step, rows, from.depth);
+    if (from.ropeDepth > 0) loadStep<T>(to + from.depth, *from.rope, from.ropeOffset, step, rows, from.ropeDepth);
+    zero(to + from.depth + from.ropeDepth, width - from.depth - from.ropeDepth);
+  }
+  zero(target + steps * width, (unitsOf<T>(paddedRows) - steps) * width);
+}
+
+// Rows as columns: panel[unit along the row][column], columns beyond `rows` zero. `scratch` holds the rows.
+template <ElementType T>
+static void packPanel(float* panel, int64_t columns, const RowSource& from, int64_t rows, float* scratch,
+                      int64_t width) {
+  packRows<T>(scratch, width, from, rows, columns);
+  transposeRows(panel, columns, scratch, width, unitsOf<T>(from.depth + from.ropeDepth));
+}
+
+// Rounded to bf16, as an operand of the next product.
+CANN4J_INLINE Halves toHalves(Floats v) {
+#if defined(CANN4J_BF16) && defined(CANN4J_NEON)
+  return (Halves)vcvt_bf16_f32((float32x4_t)v);
+#elif defined(CANN4J_BF16) && !defined(CANN4J_EMULATE_AVX512)
+  return (Halves)_mm512_cvtneps_pbh((__m512)v);
+#else
+  return narrow<ElementType::BFloat16>(v);
+#endif
 }
 
 }  // namespace cann4j::attention::CANN4J_LEVEL

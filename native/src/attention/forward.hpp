@@ -15,8 +15,8 @@ struct ForwardScratch {
   float* query;   // [panels][depth][kWideColumns]
   float* output;  // [panels][paddedValueDim][kWideColumns]
   float* key;     // [paddedKeys][depth]
-  float* value;   // [paddedValueDim / kWideRows][valueStride], each [blockKeys][kWideRows] and a gap
-  float* scores;  // [paddedKeys][kWideColumns]
+  float* value;   // [paddedValueDim / kWideRows][valueStride], each [units of blockKeys][kWideRows] and a gap
+  float* scores;  // [paddedKeys][kWideColumns], then probabilities [units of keys][kWideColumns]
   float* maxima;  // [panels][kWideColumns]
   float* sums;    // [panels][kWideColumns]
   float* rows;    // rows of one panel, of either head size
@@ -26,12 +26,13 @@ struct ForwardScratch {
   int32_t* hidden;      // [paddedKeys][kWideColumns]
   float* line;          // [paddedKeys]
   int32_t* hiddenLine;  // [paddedKeys]
-  int64_t depth;        // headDim + ropeDim
+  int64_t depth;        // of scores, in units of the operands
   int64_t valueStride;
   int64_t floats;
 };
 
 // With a NULL base only the size means something.
+template <ElementType T>
 static ForwardScratch layoutForward(const Problem& p, float* base) {
   const int64_t panels = (p.blockRows + kWideColumns - 1) / kWideColumns;
   const int64_t paddedKeys = roundUp(p.blockKeys, kWideRows);
@@ -43,11 +44,11 @@ static ForwardScratch layoutForward(const Problem& p, float* base) {
     return taken;
   };
   ForwardScratch s;
-  s.depth = scoreDim(p);
+  s.depth = unitsOf<T>(scoreDim(p));
   s.query = take(panels * s.depth * kWideColumns);
   s.output = take(panels * paddedValue * kWideColumns);
   s.key = take(paddedKeys * s.depth);
-  s.valueStride = p.blockKeys * kWideRows + 16;  // or packing one row would write to few cache sets only
+  s.valueStride = unitsOf<T>(p.blockKeys) * kWideRows + 16;  // or packing one row would write to few cache sets only
   s.value = take(paddedValue / kWideRows * s.valueStride);
   s.scores = take(paddedKeys * kWideColumns);
   s.maxima = take(panels * kWideColumns);
@@ -62,17 +63,18 @@ static ForwardScratch layoutForward(const Problem& p, float* base) {
   return s;
 }
 
-// panel[d / kWideRows][key][d % kWideRows]
+// panel[d / kWideRows][unit of keys][d % kWideRows]. `scratch` holds a row.
 template <ElementType T>
-static void packValue(float* target, int64_t stride, const TensorView& t, int64_t offset, int64_t keys,
-                      int64_t valueDim, float* row) {
+static void packValue(float* target, int64_t stride, const RowSource& from, int64_t keys, float* scratch) {
+  const int64_t valueDim = from.depth;
   const int64_t whole = valueDim / kWideRows * kWideRows;
-  for (int64_t j = 0; j < keys; ++j) {
-    if (j + kRowsAhead < keys) {
-      prefetchRow<T>(t.data, offset + (j + kRowsAhead) * t.rowStride, valueDim, t.elementStride);
+  Unit<T>* row = units<T>(scratch);
+  for (int64_t step = 0; step < unitsOf<T>(keys); ++step) {
+    for (int64_t j = step * Operand<T>::kDepth; j < (step + 1) * Operand<T>::kDepth; ++j) {
+      if (j + kRowsAhead < keys) prefetch<T>(from, j + kRowsAhead);
     }
-    loadRow<T>(row, t.data, offset + j * t.rowStride, valueDim, t.elementStride);
-    float* to = target + j * kWideRows;
+    loadStep<T>(row, *from.view, from.offset, step, keys, valueDim);
+    Unit<T>* to = units<T>(target + step * kWideRows);
     for (int64_t d = 0; d < whole; d += kWideRows, to += stride) {
       for (int r = 0; r < kWideRows; ++r) to[r] = row[d + r];
     }
@@ -91,8 +93,8 @@ struct ScoreExtras {
 
 // Scaled scores of keys [0, count) against one panel of queries, and their running maximum per query. `limits` holds
 // the last visible key per query; keys before `unmasked` are visible to all. With extras these two mean nothing.
-template <bool Extras>
-static void scorePanel(const float* key, int64_t depth, const float* query, float scale, int64_t count,
+template <bool Extras, class Unit>
+static void scorePanel(const Unit* key, int64_t depth, const Unit* query, float scale, int64_t count,
                        int64_t unmasked, const Ints (&limits)[kWideVectors], const ScoreExtras& extras,
                        bool biasBeforeScale, float* scores, Floats (&maxima)[kWideVectors]) {
   const Floats factor = broadcast(scale);
@@ -158,25 +160,37 @@ static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t pane
     limits[v] = limit < last ? limit : last;
     old[v] = top[v] = load(maxima + v * kWidth);
   }
-  scorePanel<Extras>(s.key + begin * s.depth, s.depth, s.query + panel * s.depth * kWideColumns, p.scale, count,
-                     smaller(count, firstLimit + 1), limits, extras, p.biasKind == BiasKind::BeforeScale, s.scores,
-                     top);
+  scorePanel<Extras>(units<T>(s.key + begin * s.depth), s.depth, units<T>(s.query + panel * s.depth * kWideColumns),
+                     p.scale, count, smaller(count, firstLimit + 1), limits, extras,
+                     p.biasKind == BiasKind::BeforeScale, s.scores, top);
 
   for (int v = 0; v < kWideVectors; ++v) {
     decay[v] = exponential(old[v] - top[v]);
     sum[v] = load(sums + v * kWidth) * decay[v];
     store(maxima + v * kWidth, top[v]);
   }
-  for (int64_t j = 0; j < count; ++j) {
-    float* at = s.scores + j * kWideColumns;
+  const auto probability = [&](int64_t j, int v) {
+    const int64_t at = j * kWideColumns + v * kWidth;
+    Floats e = exponential(load(s.scores + at) - top[v]);
+    sum[v] += e;
+    if constexpr (Extras) {
+      if (extras.keep) e *= load(extras.keep + at);
+    }
+    return e;
+  };
+  const int64_t steps = unitsOf<T>(count);
+  Unit<T>* probabilities = units<T>(s.scores);
+  for (int64_t step = 0; step < steps; ++step) {
 #pragma GCC unroll 4
     for (int v = 0; v < kWideVectors; ++v) {
-      Floats e = exponential(load(at + v * kWidth) - top[v]);
-      sum[v] += e;
-      if constexpr (Extras) {
-        if (extras.keep) e *= load(extras.keep + j * kWideColumns + v * kWidth);
+      Unit<T>* to = probabilities + step * kWideColumns + v * kWidth;
+      if constexpr (kPairs<T>) {
+        const int64_t j = 2 * step;
+        const Halves first = toHalves(probability(j, v));
+        store(to, pairUp(first, j + 1 < count ? toHalves(probability(j + 1, v)) : Halves{}));
+      } else {
+        store(to, roundTo<T>(probability(step, v)));
       }
-      store(at + v * kWidth, roundTo<T>(e));
     }
   }
   for (int v = 0; v < kWideVectors; ++v) store(sums + v * kWidth, sum[v]);
@@ -186,8 +200,9 @@ static void forwardPanel(const Problem& p, const ForwardScratch& s, int64_t pane
   for (int64_t d = 0; d < paddedValue; d += kWideRows) {
     Tile<kWideRows, kWideVectors> tile;
     clear(tile);
-    accumulate(tile, s.value + d / kWideRows * s.valueStride + begin * kWideRows, 1, kWideRows, s.scores, kWideColumns,
-               count);
+    accumulate(tile,
+               units<T>(s.value + d / kWideRows * s.valueStride + begin / Operand<T>::kDepth * kWideRows), 1,
+               kWideRows, probabilities, kWideColumns, steps);
     float* to = output + d * kWideColumns;
 #pragma GCC unroll 16
     for (int r = 0; r < kWideRows; ++r) {
@@ -289,10 +304,10 @@ static void finishForward(const Problem& p, const Sequence& seq, const QueryBloc
     float sum = s.sums[r];
     if (seq.kvLength == 0) {
       top = sum = 0;
-      zeroFloats(row, p.valueDim);
+      zero(row, p.valueDim);
     } else if (seq.invalidLine && isBlank(top, sum)) {
       sum = FLT_MAX;
-      zeroFloats(row, p.valueDim);
+      zero(row, p.valueDim);
     }
     storeRow<T>(p.output.data, offsetOf(p.output, seq.batch, seq.qRow + i, item.head), row, p.valueDim,
                 p.output.elementStride);
@@ -312,7 +327,7 @@ static bool visitKeys(const Problem& p, const Sequence& seq, const QueryBlock& i
                       int64_t rows, bool all) {
   const int64_t kvHead = item.head / (p.heads / p.kvHeads);
   const int64_t panels = (rows + kWideColumns - 1) / kWideColumns;
-  zeroFloats(s.output, panels * roundUp(p.valueDim, kWideRows) * kWideColumns);
+  zero(s.output, panels * roundUp(p.valueDim, kWideRows) * kWideColumns);
   for (int64_t i = 0; i < panels * kWideColumns; ++i) {
     s.maxima[i] = p.sink ? p.sink[item.head * p.sinkStride] : -FLT_MAX;
     s.sums[i] = p.sink ? 1 : 0;
@@ -325,10 +340,9 @@ static bool visitKeys(const Problem& p, const Sequence& seq, const QueryBlock& i
     if (!contains(blocks, block)) continue;
     const int64_t k0 = block * p.blockKeys;
     const int64_t keys = smaller(p.blockKeys, needed - k0);
-    packScoreRows<T>(s.key, s.depth, p, p.key, p.keyRope, seq.batch, seq.kvRow + k0, kvHead, keys,
-                     roundUp(keys, kWideRows));
-    packValue<T>(s.value, s.valueStride, p.value, offsetOf(p.value, seq.batch, seq.kvRow + k0, kvHead), keys,
-                 p.valueDim, s.rows);
+    packRows<T>(s.key, s.depth, scoreRowsOf(p, p.key, p.keyRope, seq.batch, seq.kvRow + k0, kvHead), keys,
+                roundUp(keys, kWideRows));
+    packValue<T>(s.value, s.valueStride, rowsOf(p.value, seq.batch, seq.kvRow + k0, kvHead, p.valueDim), keys, s.rows);
     for (int64_t panel = 0; panel < panels; ++panel) {
       const int64_t first = item.first + panel * kWideColumns;
       const int64_t end = smaller(first + kWideColumns, item.first + rows);
@@ -340,13 +354,13 @@ static bool visitKeys(const Problem& p, const Sequence& seq, const QueryBlock& i
 
 template <ElementType T>
 static void forwardBlock(const Problem& p, const QueryBlock& item, void* memory) {
-  const ForwardScratch s = layoutForward(p, static_cast<float*>(memory));
+  const ForwardScratch s = layoutForward<T>(p, static_cast<float*>(memory));
   const Sequence& seq = p.sequences[item.sequence];
   const int64_t rows = item.rows;
   for (int64_t first = 0; first < rows; first += kWideColumns) {
-    packScoreRows<T>(s.rows, s.depth, p, p.query, p.queryRope, seq.batch, seq.qRow + item.first + first, item.head,
-                     smaller(kWideColumns, rows - first), kWideColumns);
-    transposeRows(s.query + first * s.depth, kWideColumns, s.rows, s.depth, s.depth);
+    packPanel<T>(s.query + first * s.depth, kWideColumns,
+                 scoreRowsOf(p, p.query, p.queryRope, seq.batch, seq.qRow + item.first + first, item.head),
+                 smaller(kWideColumns, rows - first), s.rows, s.depth);
   }
   if (!visitKeys<T>(p, seq, item, s, rows, false) && !seq.invalidLine) {
     // A row that sees nothing is the mean over all keys: rare, so the rows beside it are computed again with it.

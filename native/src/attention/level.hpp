@@ -8,8 +8,17 @@
 
 namespace cann4j::attention::CANN4J_LEVEL {
 
-static size_t forwardScratch(const Problem& p) { return layoutForward(p, nullptr).floats * sizeof(float); }
-static size_t backwardScratch(const Problem& p) { return layoutBackward(p, nullptr).floats * sizeof(float); }
+static size_t forwardScratch(const Problem& p) {
+  const bool pairs = p.type == ElementType::BFloat16 && kPairs<ElementType::BFloat16>;
+  return (pairs ? layoutForward<ElementType::BFloat16>(p, nullptr) : layoutForward<ElementType::Float32>(p, nullptr))
+             .floats * sizeof(float);
+}
+
+static size_t backwardScratch(const Problem& p) {
+  const bool pairs = p.type == ElementType::BFloat16 && kPairs<ElementType::BFloat16>;
+  return (pairs ? layoutBackward<ElementType::BFloat16>(p, nullptr) : layoutBackward<ElementType::Float32>(p, nullptr))
+             .floats * sizeof(float);
+}
 
 static void forward(const Problem& p, const QueryBlock& item, void* scratch) {
   switch (p.type) {

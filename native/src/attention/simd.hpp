@@ -51,6 +51,8 @@ CANN4J_INLINE Floats broadcast(float v) {
   return Floats{v, v, v, v};
 #endif
 }
+CANN4J_INLINE Words load(const uint32_t* p) { return (Words)*reinterpret_cast<const LooseInts*>(p); }
+CANN4J_INLINE void store(uint32_t* p, Words v) { *reinterpret_cast<LooseInts*>(p) = (Ints)v; }
 CANN4J_INLINE Ints broadcastInt(int32_t v) { return v - Ints{}; }
 
 CANN4J_INLINE Floats multiplyAdd(Floats a, Floats b, Floats c) {
@@ -71,6 +73,17 @@ CANN4J_INLINE Floats multiplyAdd(float a, Floats b, Floats c) {
   return multiplyAdd(broadcast(a), b, c);
 #endif
 }
+
+#if defined(CANN4J_BF16)
+// Pairs of bf16, the first in the low half: adds the products of both halves, denormals taken for 0.
+CANN4J_INLINE Floats multiplyAdd(uint32_t a, Words b, Floats c) {
+#if defined(CANN4J_AVX512)
+  return (Floats)_mm512_dpbf16_ps((__m512)c, (__m512bh)_mm512_set1_epi32(static_cast<int32_t>(a)), (__m512bh)b);
+#else
+  return (Floats)vbfdotq_f32((float32x4_t)c, (bfloat16x8_t)b, vreinterpretq_bf16_u32(vdupq_n_u32(a)));
+#endif
+}
+#endif
 
 // Returns b when either operand is NaN.
 CANN4J_INLINE Floats maximum(Floats a, Floats b) {

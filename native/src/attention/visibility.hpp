@@ -111,7 +111,7 @@ static void fillBias(const Problem& p, const Sequence& seq, int64_t head, int64_
   loadRow<T>(bias, p.bias,
              base + (row + shift - seq.biasFirstRow) * plane.rowStride + (firstKey + shift) * plane.columnStride,
              stored, plane.columnStride);
-  zeroFloats(bias + stored, count - stored);
+  zero(bias + stored, count - stored);
 }
 
 // What a probability is multiplied by: 1 / keepProb, or 0 where it is dropped.

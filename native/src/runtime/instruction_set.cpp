@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "instruction_set.hpp"
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 namespace cann4j {
 namespace {
 
@@ -17,10 +21,19 @@ std::vector<std::string> detect() {
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
     return levels;
   }
-#endif
   levels.push_back("avx512");
+  if (__builtin_cpu_supports("avx512bf16")) {
+    levels.push_back("avx512_bf16");
+  }
+#else
+  levels.insert(levels.end(), {"avx512", "avx512_bf16"});
+#endif
 #elif defined(__aarch64__)
+  constexpr unsigned long kBf16 = 1ul << 14;  // HWCAP2_BF16, which older headers lack
   levels.push_back("neon");
+  if ((getauxval(AT_HWCAP2) & kBf16) != 0) {
+    levels.push_back("neon_bf16");
+  }
 #endif
   return levels;
 }
