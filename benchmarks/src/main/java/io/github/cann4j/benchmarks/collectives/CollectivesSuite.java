@@ -45,9 +45,9 @@ public final class CollectivesSuite {
   public void run() {
     List<String> command = new ArrayList<>();
     command.addAll(List.of("sh", nativeDirectory.resolve("build.sh").toString(), "collectives"));
-    command.addAll(List.of("--format", "json"));
+    command.addAll(List.of("--format", "json", "--repeat", "3"));
     if (quick) {
-      command.addAll(List.of("--max", "16M", "--repeat", "3"));
+      command.addAll(List.of("--max", "16M"));
     } else if (memory() >= LARGE_MEMORY) {
       command.addAll(List.of("--max", "1G"));
     } else {
