@@ -45,6 +45,16 @@ public final class Toolkit {
   }
 
   /**
+   * Returns the name of the processor that computes ({@code aclrtGetSocName}). That of the toolkit
+   * for the CPU ends with the instruction set of its kernels, which {@code CANN4J_CPU_ISA} chooses.
+   *
+   * @return for example {@code Ascend910B3} or {@code cann4j-cpu-avx2}
+   */
+  public String socName() {
+    return loaded.socName();
+  }
+
+  /**
    * Returns the number of devices ({@code aclrtGetDeviceCount}).
    *
    * @return their number; ids run from 0
@@ -76,16 +86,17 @@ public final class Toolkit {
   }
 
   /**
-   * Describes the toolkit in several lines: backend, version, home, devices, libraries, functions
-   * that it lacks, and why it was chosen.
+   * Describes the toolkit in several lines: backend, version, processor, home, devices, libraries,
+   * functions that it lacks, and why it was chosen.
    *
    * @return text for people
    */
   public String describe() {
-    return "backend: %s%nversion: %s%nhome: %s%ndevices: %d%nlibraries: %s%nlacks: %s%nchoice: %s"
+    return "backend: %s%nversion: %s%nprocessor: %s%nhome: %s%ndevices: %d%nlibraries: %s%nlacks: %s%nchoice: %s"
         .formatted(
             backend(),
             version(),
+            socName(),
             home(),
             deviceCount(),
             loaded.libraries().stream().map(Path::toString).collect(Collectors.joining(", ")),

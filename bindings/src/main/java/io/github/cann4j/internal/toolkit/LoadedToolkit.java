@@ -13,10 +13,12 @@ public record LoadedToolkit(
     List<Path> libraries,
     SymbolLookup lookup,
     String version,
+    String socName,
     int deviceCount,
     String choice) {
 
   LoadedToolkit because(String reason) {
-    return new LoadedToolkit(backend, home, libraries, lookup, version, deviceCount, reason);
+    return new LoadedToolkit(
+        backend, home, libraries, lookup, version, socName, deviceCount, reason);
   }
 }

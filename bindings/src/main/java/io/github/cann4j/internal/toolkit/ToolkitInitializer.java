@@ -59,6 +59,7 @@ final class ToolkitInitializer {
           List.copyOf(libraries),
           all,
           initializer.version(arena),
+          initializer.socName(),
           initializer.deviceCount(arena),
           home.origin());
     } catch (RuntimeException | Error e) {
@@ -122,6 +123,14 @@ final class ToolkitInitializer {
     return "acl %d.%d.%d"
         .formatted(
             numbers.getAtIndex(INT, 0), numbers.getAtIndex(INT, 1), numbers.getAtIndex(INT, 2));
+  }
+
+  private String socName() throws Throwable {
+    MemorySegment name =
+        (MemorySegment) function("aclrtGetSocName", FunctionDescriptor.of(POINTER)).invokeExact();
+    return name.equals(MemorySegment.NULL)
+        ? "unknown"
+        : name.reinterpret(Long.MAX_VALUE).getString(0);
   }
 
   private void check(int code, String name) throws Throwable {

@@ -34,9 +34,10 @@ public final class ResultReport {
     AttentionConfig config = job.config();
     out.printf(
         Locale.ROOT,
-        "toolkit    %s %s, %d devices%s%n",
+        "toolkit    %s %s, %s, %d devices%s%n",
         toolkit.backend(),
         toolkit.version(),
+        toolkit.socName(),
         toolkit.deviceCount(),
         switch (toolkit.backend()) {
           case CPU -> " (simulated on the CPU: times are no hardware numbers)";
@@ -52,7 +53,8 @@ public final class ResultReport {
         documents.length() - documents.validLength());
     out.printf(
         Locale.ROOT,
-        "attention  %d heads, %d kv heads, head dimension %d, %s, %s, causal %s; %.1f GFLOP forward%n",
+        "attention  %d heads, %d kv heads, head dimension %d, %s, %s, causal %s; %.1f GFLOP"
+            + " forward%n",
         config.heads(),
         config.kvHeads(),
         config.headDim(),
@@ -93,8 +95,8 @@ public final class ResultReport {
     if (job.verify()) {
       out.printf(
           Locale.ROOT,
-          "err: largest difference from one device (in its own line: from fp64). All lines were also"
-              + " compared with fp64 attention in %d rows.%n",
+          "err: largest difference from one device (in its own line: from fp64). All lines were"
+              + " also compared with fp64 attention in %d rows.%n",
           referenceRows);
     }
     out.println(
