@@ -268,9 +268,15 @@ void Connection::takeMail() {
 
 bool Connection::look() {
   std::unique_lock lock(receiving_, std::defer_lock);
-  if (isReceiving || !lock.try_lock()) {
-    return false;
-  }
+  return !isReceiving && lock.try_lock() && lookLocked();
+}
+
+void Connection::lookWhenFree() {
+  std::lock_guard lock(receiving_);
+  lookLocked();
+}
+
+bool Connection::lookLocked() {
   const Receiving receiving;
   const uint64_t before = lastReceived_;
   try {

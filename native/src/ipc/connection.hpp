@@ -40,7 +40,9 @@ class Connection : public Watched, public std::enable_shared_from_this<Connectio
 
   // For threads that look for messages beside the loop's.
   bool hasMail() const { return mailbox_->hasMessage(); }
+  // look: unless a thread is receiving already; the other waits for that, on a thread of the pool.
   bool look();
+  void lookWhenFree();
   void setLooking(bool looks) { mailbox_->setLooking(looks); }
 
  protected:
@@ -65,6 +67,7 @@ class Connection : public Watched, public std::enable_shared_from_this<Connectio
   // With receiving_ held.
   void handle(uint64_t sequence, Reader& message, File file);
   void takeMail();
+  bool lookLocked();
   void use(const File& mailbox, Mailbox::End end);
   void end();
 

@@ -11,6 +11,7 @@
 
 #include "ipc/connection.hpp"
 #include "runtime/active_wait.hpp"
+#include "runtime/thread_pool.hpp"
 
 namespace cann4j::ipc {
 namespace {
@@ -36,21 +37,32 @@ struct Mailboxes {
   }
 
   // Messages may change what is watched, so they are received without the lock.
-  bool look() {
-    std::vector<std::shared_ptr<Connection>> withMail;
-    {
-      std::shared_lock lock(mutex);
-      for (const std::shared_ptr<Connection>& connection : connections) {
-        if (connection->hasMail()) {
-          withMail.push_back(connection);
-        }
+  std::vector<std::shared_ptr<Connection>> withMail() {
+    std::vector<std::shared_ptr<Connection>> found;
+    std::shared_lock lock(mutex);
+    for (const std::shared_ptr<Connection>& connection : connections) {
+      if (connection->hasMail()) {
+        found.push_back(connection);
       }
     }
+    return found;
+  }
+
+  bool look() {
     bool hasReceived = false;
-    for (const std::shared_ptr<Connection>& connection : withMail) {
+    for (const std::shared_ptr<Connection>& connection : withMail()) {
       hasReceived |= connection->look();
     }
     return hasReceived;
+  }
+
+  // What came before the others knew that nobody looks any more. Where a thread is receiving, perhaps
+  // this one, it may have looked already; to wait for it here could wait for ever.
+  void lookOnceMore() {
+    look();
+    for (const std::shared_ptr<Connection>& connection : withMail()) {
+      ThreadPool::instance().post([connection] { connection->lookWhenFree(); });
+    }
   }
 
   void setLooking(bool looks) {
@@ -79,7 +91,7 @@ const ActiveWait::Source kSource = {
         }
         all.setLooking(false);
       }
-      all.look();  // what came before the others knew
+      all.lookOnceMore();
     }};
 
 }  // namespace
