@@ -50,12 +50,12 @@ Usage settled(const Usage& before) {
   return usage();
 }
 
-// Sanitizers keep freed memory, and an emulator has its own beside ours.
+// Sanitizers keep freed memory.
 bool memoryIsOurs() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return false;
 #else
-  return std::getenv("CANN4J_TEST_EMULATED") == nullptr;
+  return !check::isEmulated();
 #endif
 }
 

@@ -6,6 +6,9 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <string>
 
 namespace cann4j {
 namespace {
@@ -20,14 +23,34 @@ int populate(uintptr_t begin, uintptr_t end, Access access) {
   return madvise(reinterpret_cast<void*>(begin), end - begin, advice) == 0 ? 0 : errno;
 }
 
-// Since Linux 5.14.
+// Since Linux 5.14. An emulator of programs may take every advice and do nothing.
 bool canPopulate(uintptr_t page) {
   static const bool can = [page] {
     const char here = 0;
     const uintptr_t begin = reinterpret_cast<uintptr_t>(&here) / page * page;
-    return populate(begin, begin + page, Access::kRead) == 0;
+    return populate(begin, begin + page, Access::kRead) == 0 &&
+           populate(0, page, Access::kRead) != 0;
   }();
   return can;
+}
+
+// The same, slowly.
+bool isMapped(uintptr_t begin, uintptr_t end, Access access) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; begin < end && std::getline(maps, line);) {
+    unsigned long long first = 0;
+    unsigned long long last = 0;
+    char mayRead = '-';
+    char mayWrite = '-';
+    if (std::sscanf(line.c_str(), "%llx-%llx %c%c", &first, &last, &mayRead, &mayWrite) == 4 &&
+        first <= begin && begin < last) {
+      if ((access == Access::kRead ? mayRead : mayWrite) == '-') {
+        return false;
+      }
+      begin = last;
+    }
+  }
+  return begin >= end;
 }
 
 }  // namespace
@@ -48,8 +71,7 @@ bool isAccessible(const void* p, size_t bytes, Access access) {
     const int problem = populate(begin, end, access);
     return problem != ENOMEM && problem != EFAULT && problem != EINVAL;
   }
-  // Tells at least what is not mapped.
-  return msync(reinterpret_cast<void*>(begin), end - begin, MS_ASYNC) == 0 || errno != ENOMEM;
+  return isMapped(begin, end, access);
 }
 
 }  // namespace cann4j

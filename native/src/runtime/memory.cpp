@@ -318,7 +318,12 @@ void DeviceMemory::giveBack() {
     const size_t begin = roundUp(from, kPage);
     const size_t end = to / kPage * kPage;
     if (begin < end) {
-      madvise(host(begin), end - begin, file_.isOpen() ? MADV_REMOVE : MADV_DONTNEED);
+      if (!file_.isOpen()) {
+        madvise(host(begin), end - begin, MADV_DONTNEED);
+      } else {
+        fallocate(file_.descriptor(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  static_cast<off_t>(begin), static_cast<off_t>(end - begin));
+      }
       std::fill(&asked_[begin / kHugePage], &asked_[(end - 1) / kHugePage] + 1, false);
     }
   }
