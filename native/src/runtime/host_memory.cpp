@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host_memory.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <fstream>
-#include <string>
+#include <mutex>
+#include <system_error>
 
 namespace cann4j {
 namespace {
@@ -34,24 +34,44 @@ bool canPopulate(uintptr_t page) {
   return can;
 }
 
-// The same, slowly.
-bool isMapped(uintptr_t begin, uintptr_t end, Access access) {
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; begin < end && std::getline(maps, line);) {
-    unsigned long long first = 0;
-    unsigned long long last = 0;
-    char mayRead = '-';
-    char mayWrite = '-';
-    if (std::sscanf(line.c_str(), "%llx-%llx %c%c", &first, &last, &mayRead, &mayWrite) == 4 &&
-        first <= begin && begin < last) {
-      if ((access == Access::kRead ? mayRead : mayWrite) == '-') {
+// By the system's own access to a byte of every page: it is written to a pipe and, where the caller
+// is going to write, read back to its place.
+class Probe {
+ public:
+  static Probe& instance() {
+    static Probe& probe = *new Probe;
+    return probe;
+  }
+
+  bool isAccessible(uintptr_t address, size_t bytes, Access access, uintptr_t page) {
+    std::lock_guard lock(mutex_);
+    for (uintptr_t at = address; at < address + bytes; at = at / page * page + page) {
+      if (write(ends_[1], reinterpret_cast<void*>(at), 1) != 1) {
+        return errno != EFAULT;
+      }
+      char byte = 0;
+      const bool isWritable =
+          access == Access::kRead || read(ends_[0], reinterpret_cast<void*>(at), 1) == 1;
+      if (access == Access::kRead || !isWritable) {
+        [[maybe_unused]] const ssize_t rest = read(ends_[0], &byte, 1);
+      }
+      if (!isWritable) {
         return false;
       }
-      begin = last;
+    }
+    return true;
+  }
+
+ private:
+  Probe() {
+    if (pipe2(ends_, O_CLOEXEC | O_NONBLOCK) != 0) {
+      throw std::system_error(errno, std::generic_category(), "pipe");
     }
   }
-  return begin >= end;
-}
+
+  std::mutex mutex_;
+  int ends_[2] = {-1, -1};
+};
 
 }  // namespace
 
@@ -61,7 +81,7 @@ bool isAccessible(const void* p, size_t bytes, Access access) {
   if (bytes == 0) {
     return true;
   }
-  if (bytes > UINTPTR_MAX - page - address) {
+  if (bytes > UINTPTR_MAX - page || address > UINTPTR_MAX - page - bytes) {
     return false;
   }
   const uintptr_t begin = address / page * page;
@@ -71,7 +91,7 @@ bool isAccessible(const void* p, size_t bytes, Access access) {
     const int problem = populate(begin, end, access);
     return problem != ENOMEM && problem != EFAULT && problem != EINVAL;
   }
-  return isMapped(begin, end, access);
+  return Probe::instance().isAccessible(address, bytes, access, page);
 }
 
 }  // namespace cann4j
