@@ -93,8 +93,10 @@ struct Wait {
       return;
     }
     {
-      std::lock_guard lock(event->mutex);
-      --event->pendingWaits;
+      // It holds this one as long as it is not recorded.
+      const std::shared_ptr<Event> awaited = std::move(event);
+      std::lock_guard lock(awaited->mutex);
+      --awaited->pendingWaits;
     }
     if (timer) {
       ThreadPool::instance().cancel(*timer);
@@ -104,7 +106,7 @@ struct Wait {
     }
   }
 
-  const std::shared_ptr<Event> event;
+  std::shared_ptr<Event> event;  // until then
   std::atomic<bool> isOver{false};
   Stream::Done done;  // once the stream has come to it
   std::optional<ThreadPool::Timer> timer;
