@@ -29,7 +29,9 @@ public final class Machine {
   /** The machine, the system, the JDK, the commit in the working directory, and the time. */
   public static SequencedMap<String, String> describe() {
     SequencedMap<String, String> facts = new Machine(Path.of("/")).hardware();
-    facts.put("Kernel", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+    // Without the suffix, which may name the host's owner.
+    String kernel = System.getProperty("os.version").replaceFirst("-.*", "");
+    facts.put("Kernel", System.getProperty("os.name") + " " + kernel);
     facts.put(
         "JDK",
         System.getProperty("java.runtime.version") + ", " + System.getProperty("java.vendor"));
