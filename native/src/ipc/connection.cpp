@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ipc/mailboxes.hpp"
+#include "runtime/forked.hpp"
 
 namespace cann4j::ipc {
 namespace {
@@ -124,7 +125,7 @@ void Connection::send(Writer message, File file) {
   }
   const std::string bytes = message.take();
   const uint64_t sequence = ++lastSent_;
-  if (!hasMailbox_ || file.isOpen() || !mayUseMailboxes() || !mailbox_->put(sequence, bytes)) {
+  if (!hasMailbox_ || file.isOpen() || isForked() || !mailbox_->put(sequence, bytes)) {
     put(sequence, bytes, std::move(file));
   } else if (mailbox_->mustWake()) {
     put(kWake, {}, {});

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipc/mailboxes.hpp"
 
-#include <pthread.h>
-
-#include <atomic>
 #include <mutex>
 #include <shared_mutex>
 #include <utility>
@@ -16,20 +13,11 @@
 namespace cann4j::ipc {
 namespace {
 
-std::atomic<bool> isChild{false};
-
 struct Mailboxes {
   std::shared_mutex mutex;
   std::vector<std::shared_ptr<Connection>> connections;
   std::mutex lookersMutex;  // before the other one
   int lookers = 0;
-
-  Mailboxes() {
-    pthread_atfork(nullptr, nullptr, [] {
-      isChild = true;
-      ActiveWait::setSource(nullptr);
-    });
-  }
 
   static Mailboxes& instance() {
     static Mailboxes& mailboxes = *new Mailboxes();
@@ -95,8 +83,6 @@ const ActiveWait::Source kSource = {
     }};
 
 }  // namespace
-
-bool mayUseMailboxes() { return !isChild.load(std::memory_order_relaxed); }
 
 void watchMailbox(std::shared_ptr<Connection> connection) {
   Mailboxes& all = Mailboxes::instance();

@@ -10,7 +10,5 @@ class Connection;
 // The connections with mailboxes. Threads that wait actively look into all of them.
 void watchMailbox(std::shared_ptr<Connection> connection);
 void forgetMailbox(const Connection& connection);
-// False in a child of fork: the mailboxes are the parent's.
-bool mayUseMailboxes();
 
 }  // namespace cann4j::ipc

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "error.hpp"
-#include "memory.hpp"
+#include "host_memory.hpp"
 
 namespace cann4j {
 
@@ -50,9 +50,9 @@ inline aclError checkResults(const char* function, std::initializer_list<Result>
     if (p == nullptr) {
       return nullArgument(function, name);
     }
-    if (deviceOf(p) >= 0) {
-      return fail(ACL_ERROR_INVALID_PARAM, "%s: %s %p is device memory; give it memory of the host",
-                  function, name, p);
+    if (const aclError error = checkOnHost(ACL_ERROR_INVALID_PARAM, function, name, p);
+        error != ACL_SUCCESS) {
+      return error;
     }
   }
   return ACL_SUCCESS;

@@ -18,7 +18,7 @@ bool isAccessible(const void* p, size_t bytes, Access access);
 template <class Code>
 Code checkOnHost(Code code, const char* function, const char* name, const void* p) {
   return deviceOf(p) < 0 ? Code{}
-                         : fail(code, "%s: %s %p is device memory, which the host cannot read",
+                         : fail(code, "%s: %s %p is device memory, which the host cannot use",
                                 function, name, p);
 }
 

@@ -12,7 +12,8 @@ std::vector<std::string> detect() {
   std::vector<std::string> levels = {"portable"};
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+      !__builtin_cpu_supports("f16c")) {
     return levels;
   }
   levels.push_back("avx2");

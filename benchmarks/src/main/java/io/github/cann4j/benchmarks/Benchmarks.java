@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
     footer = {"", "Exit codes: 0 all well, 1 a run failed or a peer disagreed, 2 wrong options."})
 public final class Benchmarks implements Callable<Integer> {
   private static final String COMMAND =
-      "mvn -q -DskipTests -Ppeers package exec:exec@benchmarks -Dargs=\"--output BENCHMARKS.md\"";
+      "mvn -q -DskipTests -Ppeers package exec:exec@benchmarks -Dargs=\"%s--output BENCHMARKS.md\"";
 
   @Spec private CommandSpec spec;
 
@@ -100,7 +100,12 @@ public final class Benchmarks implements Callable<Integer> {
     }
     facts.putAll(recorder.facts());
     if (output != null) {
-      Page page = new Page(COMMAND, facts, recorder.notes(), recorder.figures());
+      Page page =
+          new Page(
+              COMMAND.formatted(quick ? "--quick " : ""),
+              facts,
+              recorder.notes(),
+              recorder.figures());
       Files.writeString(output, page.toMarkdown());
     }
     return failed ? ExitCode.FAILED : ExitCode.OK;

@@ -132,13 +132,8 @@ final class Operator {
       Tensor a,
       Tensor b,
       Tensor c) {
-    synchronized (workspace.lock()) {
-      Scratch scratch = begin(stream, workspace);
-      int planned =
-          plan.call(a.handle(), b.handle(), c.handle(), scratch.first(), scratch.second());
-      finish(name, planned, scratch, stream, workspace, launch);
-    }
-    keep(a, b, c);
+    run(name, stream, workspace, plan, launch, a, b, c.handle());
+    keep(c);
   }
 
   /** The last argument is no tensor, such as a factor. */
