@@ -114,6 +114,20 @@ TEST(aStopEndsEveryStreamOfTheContext) {
   CHECK_OK(aclrtDestroyEvent(behind));
 }
 
+TEST(aStreamEndsATaskThatIsJustAboutToWait) {
+  device::use();
+  const device::Stream handle;
+  const std::shared_ptr<cann4j::Stream> stream = resolve(handle);
+  cann4j::Stream::Done kept;
+  stream->submit([&](cann4j::Stream::Done done) {
+    kept = std::move(done);
+    stream->end(ACL_ERROR_RT_AICORE_EXCEPTION, "it came in between");
+  });
+  CHECK_FAILS(aclrtSynchronizeStreamWithTimeout(handle, 5000), ACL_ERROR_RT_AICORE_EXCEPTION,
+              "it came in between");
+  kept(ACL_SUCCESS);  // without effect
+}
+
 TEST(aStopSparesOtherContexts) {
   device::use();
   device::Stream spared;

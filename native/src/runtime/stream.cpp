@@ -174,10 +174,15 @@ void Stream::run(Start place) {
     }
     task = nullptr;
     {
-      std::lock_guard lock(mutex_);
+      std::unique_lock lock(mutex_);
       int inside = Step::kInside;
       if (step->phase.compare_exchange_strong(inside, Step::kParked)) {
         progress_.notify_all();
+        const auto ending = ending_;
+        lock.unlock();
+        if (ending) {  // it came while the task was about to wait
+          cancelWaiting(ending->first, ending->second);
+        }
         return;
       }
     }
@@ -301,6 +306,7 @@ bool Stream::cancelWaiting(aclError code, const char* words) {
 
 void Stream::end(aclError code, const char* words) {
   std::unique_lock lock(mutex_);
+  ending_ = {code, words};
   auto entries = takeAll();
   lock.unlock();
   drop(std::move(entries), code);

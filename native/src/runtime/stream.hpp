@@ -8,8 +8,10 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "acl/acl_rt.h"
 
@@ -77,7 +79,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   bool idle();
 
-  // Drops the tasks that have not started, and ends one that has but only waits, with this code.
+  // For good: drops the tasks that have not started, and ends one that has but only waits, or comes
+  // to that, with this code.
   void end(aclError code, const char* words);
 
   // The same, and waits for a kernel under way; what is submitted meanwhile is dropped. If there
@@ -114,6 +117,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::shared_ptr<Step> current_;  // the task under way
   bool running_ = false;
   bool aborting_ = false;
+  std::optional<std::pair<aclError, const char*>> ending_;  // what end() was called with
   uint64_t submitted_ = 0;
   std::atomic<uint64_t> completed_{0};
   aclError error_ = ACL_SUCCESS;
