@@ -106,4 +106,21 @@ final class RandomPlans {
   private <T> T pick(T[] values) {
     return values[random.nextInt(values.length)];
   }
+
+  /** The definition of a mask, pair by pair. */
+  static boolean allows(PackedSequence sequence, AttentionMask mask, long query, long key) {
+    int document = sequence.documentOf(query);
+    if (document < 0 || document != sequence.documentOf(key)) {
+      return false;
+    }
+    return switch (mask) {
+      case AttentionMask.Causal _ -> key <= query;
+      case AttentionMask.Full _ -> true;
+      case AttentionMask.SlidingWindow(long left, long right) ->
+          query - key <= left && key - query <= right;
+      case AttentionMask.Prefix prefix ->
+          key <= query || key < sequence.documentBegin(document) + prefix.lengths()[document];
+      case AttentionMask.General(GeneralMask pattern) -> pattern.allows(query, key);
+    };
+  }
 }
