@@ -25,7 +25,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Measures attention, collectives and the Java path beside their limits and peers. */
+/**
+ * Measures attention, on one rank and on several, collectives and the Java path beside limits and
+ * peers.
+ */
 @Command(
     name = "benchmarks",
     customSynopsis = "benchmarks [OPTION]...",
@@ -34,8 +37,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     usageHelpAutoWidth = true,
     description = {
-      "Measures attention, collectives and the Java path on the CPU, each beside a limit of the"
-          + " machine and other libraries, which take turns in the same run.",
+      "Measures attention, context parallelism, collectives and the Java path on the CPU, each"
+          + " beside a limit of the machine and other libraries, which take turns in the same run.",
       ""
     },
     footer = {"", "Exit codes: 0 all well, 1 a run failed or a peer disagreed, 2 wrong options."})
@@ -49,7 +52,7 @@ public final class Benchmarks implements Callable<Integer> {
       names = "--only",
       paramLabel = "PART",
       split = ",",
-      description = "attention, collectives or java; repeatable (default: all three).")
+      description = "attention, parallel, collectives or java; repeatable (default: all four).")
   private List<String> only = List.of();
 
   @Option(names = "--quick", description = "Fewer rounds of smaller sizes.")
@@ -70,6 +73,7 @@ public final class Benchmarks implements Callable<Integer> {
 
   private enum Part {
     ATTENTION,
+    PARALLEL,
     COLLECTIVES,
     JAVA
   }
@@ -114,6 +118,7 @@ public final class Benchmarks implements Callable<Integer> {
   private void measure(Part part, Recorder recorder) {
     switch (part) {
       case ATTENTION -> new AttentionSuite(quick, nativeDirectory, recorder).run();
+      case PARALLEL -> ParallelPrograms.run(quick, recorder);
       case COLLECTIVES -> new CollectivesSuite(quick, nativeDirectory, recorder).run();
       case JAVA -> JavaPrograms.run(recorder);
     }
@@ -126,7 +131,9 @@ public final class Benchmarks implements Callable<Integer> {
         parts.add(Part.valueOf(name.toUpperCase(Locale.ROOT)));
       } catch (IllegalArgumentException e) {
         throw new BadInputException(
-            "--only '%s' is unknown; it must be attention, collectives or java".formatted(name), e);
+            "--only '%s' is unknown; it must be attention, parallel, collectives or java"
+                .formatted(name),
+            e);
       }
     }
     return parts.isEmpty() ? EnumSet.allOf(Part.class) : parts;

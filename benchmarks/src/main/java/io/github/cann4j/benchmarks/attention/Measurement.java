@@ -2,6 +2,7 @@
 package io.github.cann4j.benchmarks.attention;
 
 import io.github.cann4j.benchmarks.attention.PeakMeter.Peak;
+import io.github.cann4j.benchmarks.report.Median;
 import io.github.cann4j.benchmarks.worker.WorkerClient;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -105,7 +106,9 @@ final class Measurement {
     turns.forEach(Measurement::compare);
     workers.forEach(WorkerClient::clear);
     return new Outcome(
-        turns.stream().map(Measurement::series).toList(), Series.median(fp32), Series.median(bf16));
+        turns.stream().map(Measurement::series).toList(),
+        Median.of(fp32.stream().mapToDouble(v -> v)),
+        Median.of(bf16.stream().mapToDouble(v -> v)));
   }
 
   private List<WorkerClient> participants(Case what) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.benchmarks.attention;
 
+import io.github.cann4j.benchmarks.report.Median;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
-import java.util.stream.IntStream;
 
 /** Times of one implementation in one case, in seconds. */
 final class Series {
@@ -33,16 +33,6 @@ final class Series {
   private static OptionalDouble rate(List<Double> seconds, double flops) {
     return seconds.isEmpty()
         ? OptionalDouble.empty()
-        : OptionalDouble.of(flops / median(seconds) * 1e-9);
-  }
-
-  /** The middle one, or the mean of the two in the middle. */
-  static double median(List<Double> values) {
-    double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-    int middle = sorted.length / 2;
-    return IntStream.of(sorted.length % 2 == 1 ? middle : middle - 1, middle)
-        .mapToDouble(i -> sorted[i])
-        .average()
-        .orElseThrow();
+        : OptionalDouble.of(flops / Median.of(seconds.stream().mapToDouble(v -> v)) * 1e-9);
   }
 }

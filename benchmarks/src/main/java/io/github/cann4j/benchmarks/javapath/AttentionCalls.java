@@ -14,6 +14,7 @@ import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Figure.Better;
 import io.github.cann4j.benchmarks.report.Figure.Reference;
 import io.github.cann4j.benchmarks.report.Figure.Target;
+import io.github.cann4j.benchmarks.report.Median;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -96,8 +97,8 @@ public final class AttentionCalls {
 
   private static Figure figure(
       String name, List<double[]> own, List<double[]> inC, int column, List<Target> targets) {
-    Reference c = new Reference("C", Figures.median(inC.stream().mapToDouble(v -> v[column])));
-    double value = Figures.median(own.stream().mapToDouble(v -> v[column]));
+    Reference c = new Reference("C", Median.of(inC.stream().mapToDouble(v -> v[column])));
+    double value = Median.of(own.stream().mapToDouble(v -> v[column]));
     return new Figure("java", GROUP, name, value, "ns", Better.LOWER, List.of(c), targets);
   }
 

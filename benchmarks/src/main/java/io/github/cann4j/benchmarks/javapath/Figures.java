@@ -6,17 +6,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import java.util.stream.DoubleStream;
 
-/** What the programs of this package share: medians, and how figures are printed. */
+/** How the programs of this package print figures. */
 final class Figures {
   private Figures() {}
-
-  static double median(DoubleStream values) {
-    double[] sorted = values.sorted().toArray();
-    int middle = sorted.length / 2;
-    return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  }
 
   /** Prints figures as text, or with {@code --format json} as lines of JSON. */
   static void print(String[] args, List<Figure> figures) {

@@ -5,6 +5,7 @@ import io.github.cann4j.acl.Cann;
 import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Figure.Better;
 import io.github.cann4j.benchmarks.report.Figure.Target;
+import io.github.cann4j.benchmarks.report.Median;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -58,7 +59,7 @@ public final class StartUp {
         "java",
         "JVM start to first attention result",
         name,
-        Figures.median(Arrays.stream(seconds)),
+        Median.of(Arrays.stream(seconds)),
         "s",
         Better.LOWER,
         List.of(),

@@ -5,6 +5,7 @@ import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Figure.Better;
 import io.github.cann4j.benchmarks.report.Figure.Reference;
 import io.github.cann4j.benchmarks.report.Figure.Target;
+import io.github.cann4j.benchmarks.report.Median;
 import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.packing.TokenType;
 import java.lang.foreign.Arena;
@@ -88,10 +89,10 @@ public final class TokenScanning {
         "java",
         GROUP,
         name,
-        Figures.median(own.stream().mapToDouble(v -> v)),
+        Median.of(own.stream().mapToDouble(v -> v)),
         "GB/s",
         Better.HIGHER,
-        List.of(new Reference("copy", Figures.median(limit.stream().mapToDouble(v -> v)))),
+        List.of(new Reference("copy", Median.of(limit.stream().mapToDouble(v -> v)))),
         List.of(new Target("copy", 0.5)));
   }
 

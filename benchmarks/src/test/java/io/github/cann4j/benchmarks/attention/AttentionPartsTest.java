@@ -9,11 +9,13 @@ import io.github.cann4j.acl.DataType;
 import io.github.cann4j.benchmarks.attention.AttentionInputs.Input;
 import io.github.cann4j.benchmarks.attention.AttentionRunner.Prepared;
 import io.github.cann4j.benchmarks.attention.AttentionRunner.Result;
+import io.github.cann4j.benchmarks.report.Median;
 import io.github.cann4j.benchmarks.worker.WorkerException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -72,7 +74,7 @@ class AttentionPartsTest {
     }
     assertEquals(4 / 2.0 * 1e-9, series.forwardRate(shape).orElseThrow(), 1e-18);
     assertEquals(14 / 7.0 * 1e-9, series.bothRate(shape).orElseThrow(), 1e-18);
-    assertEquals(2.5, Series.median(List.of(9.0, 1.0, 2.0, 3.0)));
+    assertEquals(2.5, Median.of(DoubleStream.of(9, 1, 2, 3)));
   }
 
   @Test
