@@ -1,145 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.plan;
 
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 
 /**
- * One attention kernel call of a step. Segment i attends from its query rows to its own key rows:
- * all of them, or with {@code causal} as sparse mode 3 (right-down causal) says, query row a to key
- * rows up to a + (key rows - query rows).
+ * One attention kernel call. Segment i attends from its query rows to its own key rows, as the mask
+ * says. Query rows of segments lie end to end in the computing ring rank's local memory order; key
+ * rows lie end to end in the memory that the call reads: the owner's local rows in step 0, else
+ * the rows that the step received.
  *
- * <p>The calls of one step have disjoint query rows, in ascending order. Their key rows may
- * overlap: when a limit splits a document by query rows, each part reads the keys from the
- * document's first local row on, so gradients of keys are to be added up over calls.
+ * <p>Key rows of different calls may overlap, so gradients of keys are to be added up over calls.
  *
- * @param q query rows in the local memory order of the computing ring rank
- * @param kv key/value rows in the local memory order of the owning ring rank
- * @param qEnds cumulative ends of the segments' query rows, relative to {@code q.begin()}, without
- *     a leading 0; the last is {@code q.length()}
- * @param kvEnds likewise for key rows
- * @param causal whether segments are causal; a call that is not is dense, with no mask
+ * @param qSegments query rows in the local memory order of the computing ring rank
+ * @param kvSegments key/value rows in the local memory order of the owning ring rank, or, in a
+ *     {@link KvGather}, of the gathered rows
+ * @param mask which keys of its segment a query sees
  */
-public record AttentionCall(RowRange q, RowRange kv, long[] qEnds, long[] kvEnds, boolean causal) {
+public record AttentionCall(
+    List<RowRange> qSegments, List<RowRange> kvSegments, CallMask mask) {
   /**
-   * Checks and copies the ends.
+   * Checks and copies the segments.
    *
-   * @throws IllegalArgumentException if segments are missing or empty, do not fill the ranges, or a
-   *     causal one has fewer key than query rows
+   * @throws IllegalArgumentException if segments are missing or empty, query rows do not lie end to
+   *     end, or a causal segment has fewer key than query rows
    */
   public AttentionCall {
-    qEnds = qEnds.clone();
-    kvEnds = kvEnds.clone();
-    int n = qEnds.length;
-    if (n == 0
-        || kvEnds.length != n
-        || qEnds[n - 1] != q.length()
-        || kvEnds[n - 1] != kv.length()) {
+    qSegments = List.copyOf(qSegments);
+    kvSegments = List.copyOf(kvSegments);
+    Objects.requireNonNull(mask, "mask");
+    if (qSegments.isEmpty() || qSegments.size() != kvSegments.size()) {
       throw new IllegalArgumentException(
-          "segment ends "
-              + Arrays.toString(qEnds)
-              + " and "
-              + Arrays.toString(kvEnds)
-              + " do not fill rows "
-              + q
-              + " and "
-              + kv);
+          "a call has %d segments of queries and %d of keys"
+              .formatted(qSegments.size(), kvSegments.size()));
     }
-    for (int i = 0; i < n; i++) {
-      long queries = qEnds[i] - (i == 0 ? 0 : qEnds[i - 1]);
-      long keys = kvEnds[i] - (i == 0 ? 0 : kvEnds[i - 1]);
-      if (queries < 1 || keys < 1 || (causal && keys < queries)) {
+    boolean causal = mask instanceof CallMask.Causal || mask instanceof CallMask.Prefix;
+    for (int i = 0; i < qSegments.size(); i++) {
+      long queries = qSegments.get(i).length();
+      long keys = kvSegments.get(i).length();
+      if (queries < 1 || keys < 1 || causal && keys < queries) {
         throw new IllegalArgumentException(
-            "segment " + i + " of a call has " + queries + " query and " + keys + " key rows");
+            "segment %d of a call has %d query and %d key rows".formatted(i, queries, keys));
+      }
+      if (i > 0 && qSegments.get(i - 1).end() != qSegments.get(i).begin()) {
+        throw new IllegalArgumentException(
+            "query rows of a call must lie end to end, not %s".formatted(qSegments));
       }
     }
   }
 
-  /**
-   * A call without mask on one segment.
-   *
-   * @param q query rows
-   * @param kv key/value rows
-   * @return the call
-   */
-  public static AttentionCall dense(RowRange q, RowRange kv) {
-    return new AttentionCall(q, kv, new long[] {q.length()}, new long[] {kv.length()}, false);
+  /** {@return all query rows} */
+  public RowRange q() {
+    return new RowRange(qSegments.getFirst().begin(), qSegments.getLast().end());
   }
 
-  /** {@return the cumulative ends of the segments' query rows; a copy} */
-  @Override
-  public long[] qEnds() {
-    return qEnds.clone();
-  }
-
-  /** {@return the cumulative ends of the segments' key rows; a copy} */
-  @Override
-  public long[] kvEnds() {
-    return kvEnds.clone();
+  /** {@return the rows from the first key to the last, in the order of {@link #kvSegments()}} */
+  public RowRange kv() {
+    return new RowRange(kvSegments.getFirst().begin(), kvSegments.getLast().end());
   }
 
   /** {@return number of segments} */
   public int segments() {
-    return qEnds.length;
+    return qSegments.size();
   }
 
-  /**
-   * Query rows of segment {@code i}, in the computing rank's local order.
-   *
-   * @param i its index, from 0
-   * @return the rows
-   */
-  public RowRange qSegment(int i) {
-    return segment(q, qEnds, i);
+  /** {@return number of key rows} */
+  public long keys() {
+    long keys = 0;
+    for (RowRange rows : kvSegments) {
+      keys += rows.length();
+    }
+    return keys;
   }
 
-  /**
-   * Key/value rows of segment {@code i}, in the owning rank's local order.
-   *
-   * @param i its index, from 0
-   * @return the rows
-   */
-  public RowRange kvSegment(int i) {
-    return segment(kv, kvEnds, i);
+  /** {@return CANN's {@code actualSeqQLen}: cumulative ends of the segments' queries} */
+  public long[] actualSeqQLen() {
+    return ends(qSegments);
   }
 
-  private static RowRange segment(RowRange rows, long[] ends, int i) {
-    return new RowRange(rows.begin() + (i == 0 ? 0 : ends[i - 1]), rows.begin() + ends[i]);
+  /** {@return CANN's {@code actualSeqKvLen}: cumulative ends of the segments' keys} */
+  public long[] actualSeqKvLen() {
+    return ends(kvSegments);
   }
 
-  /** {@return allowed (query, key) pairs per head} */
+  private static long[] ends(List<RowRange> segments) {
+    long[] ends = new long[segments.size()];
+    long end = 0;
+    for (int i = 0; i < ends.length; i++) {
+      end += segments.get(i).length();
+      ends[i] = end;
+    }
+    return ends;
+  }
+
+  /** {@return (query, key) pairs per head that the mask allows} */
   public long pairs() {
     long pairs = 0;
-    for (int i = 0; i < qEnds.length; i++) {
-      long queries = qSegment(i).length();
-      pairs += queries * kvSegment(i).length() - (causal ? queries * (queries - 1) / 2 : 0);
+    for (int i = 0; i < segments(); i++) {
+      long queries = qSegments.get(i).length();
+      pairs += mask.pairs(queries, kvSegments.get(i).length(), i, 0, queries);
     }
     return pairs;
   }
 
   @Override
-  public boolean equals(Object other) {
-    return other instanceof AttentionCall that
-        && q.equals(that.q)
-        && kv.equals(that.kv)
-        && Arrays.equals(qEnds, that.qEnds)
-        && Arrays.equals(kvEnds, that.kvEnds)
-        && causal == that.causal;
-  }
-
-  @Override
-  public int hashCode() {
-    return 31 * (31 * q.hashCode() + kv.hashCode())
-        + 31 * Arrays.hashCode(qEnds)
-        + Arrays.hashCode(kvEnds)
-        + (causal ? 1 : 0);
-  }
-
-  @Override
   public String toString() {
-    return (causal ? "causal q=" : "dense q=")
-        + q
-        + " kv="
-        + kv
-        + (segments() == 1 ? "" : " segments=" + segments());
+    List<String> parts = new ArrayList<>();
+    for (int i = 0; i < Math.min(3, segments()); i++) {
+      parts.add(qSegments.get(i) + "x" + kvSegments.get(i));
+    }
+    return "AttentionCall[%s, segments=%d: %s%s]"
+        .formatted(
+            mask, segments(), String.join(" ", parts), segments() > parts.size() ? " ..." : "");
   }
 }

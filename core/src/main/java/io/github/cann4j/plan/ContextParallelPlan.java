@@ -8,15 +8,16 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.stream.Stream;
 
 /**
- * How causal attention over one packed sequence is spread over context-parallel ranks: which rows a
+ * How attention over one packed sequence is spread over context-parallel ranks: which rows a
  * rank holds, which kernel calls it makes and which rows travel. Computed once per batch, the same
  * on every rank, carried out by the executors in {@code io.github.cann4j.attention}.
  *
- * <p>A query row attends to the rows of its document up to itself; every such (query, key) pair is
- * in exactly one call of one ring rank, and no other pair is. Padding rows are in no call and no
- * transfer that a {@link ExchangePattern#DIRECT} exchange makes.
+ * <p>A query row attends to those rows of its document that the mask allows; every such (query, key)
+ * pair is in exactly one call of one ring rank, and no other pair is. Padding rows are in no call and no
+ * transfer.
  *
  * <p>Three orders of rows occur: <em>global</em> (the packed sequence), a <em>ring rank's local
  * order</em> (its chunks end to end; what steps are counted in) and a <em>CP rank's local
@@ -31,12 +32,15 @@ public final class ContextParallelPlan {
   private final CpGrid grid;
   private final Sharding sharding;
   private final ExchangePattern pattern;
+  private final AttentionMask mask;
   private final int maxSequencesPerCall;
   private final long maxPairsPerCall;
   private final ShardLayout layout;
-  private final StepPlanner planner;
-  private final Triangle triangle;
+  private final StepPlanner stepPlanner;
+  private final GatherPlanner gatherPlanner;
+  private final AllowedPairs pairs;
   private final AtomicReferenceArray<List<AttentionStep>> steps;
+  private final AtomicReferenceArray<KvGather> gathers;
   private volatile byte[] contentHash;
 
   private ContextParallelPlan(Builder builder, ShardLayout layout) {
@@ -44,12 +48,16 @@ public final class ContextParallelPlan {
     grid = builder.grid;
     sharding = builder.sharding;
     pattern = builder.pattern;
+    mask = builder.mask;
     maxSequencesPerCall = builder.maxSequencesPerCall;
     maxPairsPerCall = builder.maxPairsPerCall;
     this.layout = layout;
-    planner = new StepPlanner(sequence, layout, pattern, maxSequencesPerCall, maxPairsPerCall);
-    triangle = new Triangle(sequence);
+    PlanGeometry geometry = new PlanGeometry(sequence, layout, mask);
+    stepPlanner = new StepPlanner(geometry, pattern, maxSequencesPerCall, maxPairsPerCall);
+    gatherPlanner = new GatherPlanner(geometry, maxSequencesPerCall, maxPairsPerCall);
+    pairs = new AllowedPairs(sequence, mask);
     steps = new AtomicReferenceArray<>(grid.ringDegree());
+    gathers = new AtomicReferenceArray<>(grid.ringDegree());
   }
 
   /**
@@ -81,6 +89,11 @@ public final class ContextParallelPlan {
   /** {@return how rows travel} */
   public ExchangePattern pattern() {
     return pattern;
+  }
+
+  /** {@return which keys of its document a query attends to} */
+  public AttentionMask mask() {
+    return mask;
   }
 
   /** {@return most segments that a call has} */
@@ -316,16 +329,16 @@ public final class ContextParallelPlan {
    * @return their number
    */
   public long work(int ringRank) {
-    long pairs = 0;
+    long work = 0;
     for (int c = 0; c < layout.chunks(ringRank); c++) {
-      pairs += triangle.pairs(layout.chunkBegin(ringRank, c), layout.chunkEnd(ringRank, c));
+      work += pairs.pairs(layout.chunkBegin(ringRank, c), layout.chunkEnd(ringRank, c));
     }
-    return pairs;
+    return work;
   }
 
   /** {@return allowed (query, key) pairs per head of the whole sequence} */
   public long totalWork() {
-    return triangle.total();
+    return pairs.total();
   }
 
   /**
@@ -334,15 +347,42 @@ public final class ContextParallelPlan {
    *
    * @param ringRank 0 … ring degree − 1
    * @return an immutable list
+   * @throws IllegalStateException if the pattern is {@link ExchangePattern#ALL_GATHER}, which has
+   *     {@link #gather} instead
    */
   public List<AttentionStep> steps(int ringRank) {
     Objects.checkIndex(ringRank, grid.ringDegree());
+    if (pattern == ExchangePattern.ALL_GATHER) {
+      throw new IllegalStateException("a plan with ALL_GATHER has no steps; use gather(ringRank)");
+    }
     List<AttentionStep> known = steps.get(ringRank);
     if (known != null) {
       return known;
     }
-    steps.compareAndSet(ringRank, null, planner.steps(ringRank));
+    steps.compareAndSet(ringRank, null, stepPlanner.steps(ringRank));
     return steps.get(ringRank);
+  }
+
+  /**
+   * What a ring rank gathers and computes.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return its part of the plan
+   * @throws IllegalStateException if the pattern is not {@link ExchangePattern#ALL_GATHER}; others
+   *     have {@link #steps}
+   */
+  public KvGather gather(int ringRank) {
+    Objects.checkIndex(ringRank, grid.ringDegree());
+    if (pattern != ExchangePattern.ALL_GATHER) {
+      throw new IllegalStateException(
+          "a plan with %s gathers nothing; use steps(ringRank)".formatted(pattern));
+    }
+    KvGather known = gathers.get(ringRank);
+    if (known != null) {
+      return known;
+    }
+    gathers.compareAndSet(ringRank, null, gatherPlanner.gather(ringRank));
+    return gathers.get(ringRank);
   }
 
   /**
@@ -352,10 +392,10 @@ public final class ContextParallelPlan {
    * @return their number
    */
   public long forwardRowsSent(int ringRank) {
-    return steps(ringRank).stream()
-        .flatMap(step -> step.kvSend().stream())
-        .mapToLong(transfer -> transfer.rows().length())
-        .sum();
+    return rows(
+        pattern == ExchangePattern.ALL_GATHER
+            ? gather(ringRank).sends().stream()
+            : steps(ringRank).stream().flatMap(step -> step.kvSend().stream()));
   }
 
   /**
@@ -365,10 +405,14 @@ public final class ContextParallelPlan {
    * @return their number
    */
   public long gradientRowsSent(int ringRank) {
-    return steps(ringRank).stream()
-        .flatMap(step -> step.gradientSend().stream())
-        .mapToLong(transfer -> transfer.rows().length())
-        .sum();
+    return rows(
+        pattern == ExchangePattern.ALL_GATHER
+            ? gather(ringRank).receives().stream()
+            : steps(ringRank).stream().flatMap(step -> step.gradientSend().stream()));
+  }
+
+  private static long rows(Stream<Transfer> transfers) {
+    return transfers.mapToLong(transfer -> transfer.rows().rows()).sum();
   }
 
   /**
@@ -399,38 +443,7 @@ public final class ContextParallelPlan {
   }
 
   /**
-   * Most key/value rows that a ring rank receives in a step: the size of a receive buffer.
-   *
-   * @param ringRank 0 … ring degree − 1
-   * @return their number
-   */
-  public long maxKvReceiveRows(int ringRank) {
-    return steps(ringRank).stream()
-        .flatMap(step -> step.kvReceive().stream())
-        .mapToLong(transfer -> transfer.rows().length())
-        .max()
-        .orElse(0);
-  }
-
-  /**
-   * Most gradient rows that a ring rank sends or receives in a step.
-   *
-   * @param ringRank 0 … ring degree − 1
-   * @return their number
-   */
-  public long maxGradientRows(int ringRank) {
-    return steps(ringRank).stream()
-        .mapToLong(
-            step ->
-                Math.max(
-                    step.gradientSend().map(t -> t.rows().length()).orElse(0L),
-                    step.gradientReceive().map(t -> t.rows().length()).orElse(0L)))
-        .max()
-        .orElse(0);
-  }
-
-  /**
-   * SHA-256 over everything that must agree on all ranks: documents, padding, grid, sharding,
+   * SHA-256 over everything that must agree on all ranks: documents, padding, mask, grid, sharding,
    * pattern and limits; 32 bytes.
    *
    * @return a new array
@@ -449,6 +462,8 @@ public final class ContextParallelPlan {
     return "ContextParallelPlan["
         + sequence
         + ", "
+        + mask
+        + ", "
         + grid
         + ", "
         + sharding
@@ -465,6 +480,7 @@ public final class ContextParallelPlan {
     private final CpGrid grid;
     private Sharding sharding = Sharding.ZIGZAG;
     private ExchangePattern pattern = ExchangePattern.DIRECT;
+    private AttentionMask mask = AttentionMask.causal();
     private int maxSequencesPerCall = 2048;
     private long maxPairsPerCall = Long.MAX_VALUE;
     private List<List<RowRange>> ringShards;
@@ -493,6 +509,17 @@ public final class ContextParallelPlan {
      */
     public Builder pattern(ExchangePattern pattern) {
       this.pattern = Objects.requireNonNull(pattern, "pattern");
+      return this;
+    }
+
+    /**
+     * Which keys of its document a query attends to; causal if not said.
+     *
+     * @param mask which keys of its document a query attends to
+     * @return this
+     */
+    public Builder mask(AttentionMask mask) {
+      this.mask = Objects.requireNonNull(mask, "mask");
       return this;
     }
 
@@ -528,8 +555,8 @@ public final class ContextParallelPlan {
      * Makes the plan.
      *
      * @return what was built
-     * @throws IllegalArgumentException if the CP size does not divide the sequence length, or a
-     *     limit cannot be kept
+     * @throws IllegalArgumentException if the CP size does not divide the sequence length, the mask
+     *     does not fit the documents, or a limit cannot be kept
      */
     public ContextParallelPlan build() {
       if (sequence.length() % grid.size() != 0) {
@@ -550,7 +577,11 @@ public final class ContextParallelPlan {
         throw new IllegalArgumentException(
             "sequences per call must be at least 1, not " + maxSequencesPerCall);
       }
-      long ringRows = sequence.length() / grid.ringDegree();
+      mask.requireFits(sequence);
+      long ringRows =
+          pattern == ExchangePattern.ALL_GATHER
+              ? sequence.length()
+              : sequence.length() / grid.ringDegree();
       // A query row is never split, and it has at most this many keys in one call.
       long widestRow = Math.min(ringRows, sequence.longestDocument());
       if (maxPairsPerCall < Math.max(1, widestRow)) {
@@ -563,7 +594,7 @@ public final class ContextParallelPlan {
                 + sequence.longestDocument()
                 + ", "
                 + ringRows
-                + " rows per ring rank); raise the limit to at least that");
+                + " rows at hand on a ring rank); raise the limit to at least that");
       }
       return new ContextParallelPlan(
           this,

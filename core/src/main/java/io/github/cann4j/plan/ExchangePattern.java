@@ -14,5 +14,11 @@ public enum ExchangePattern {
    * i-1; only neighbours talk. Gradient accumulators travel on with the rows and reach the owner
    * after the last step. A rank passes on what the ranks after it still need.
    */
-  RING
+  RING,
+  /**
+   * Every rank first gathers all rows that it needs, each straight from its owner, and then computes
+   * without merging; their gradients go straight back. Takes memory for all these rows at once. Sends
+   * only rows that the receiver needs.
+   */
+  ALL_GATHER
 }

@@ -12,7 +12,7 @@ import java.util.stream.LongStream;
 final class PlanHash {
   // Changes whenever plans with the same inputs would give other steps.
   private static final byte[] FORMAT =
-      "cann4j context-parallel plan 1".getBytes(StandardCharsets.US_ASCII);
+      "cann4j context-parallel plan 2".getBytes(StandardCharsets.US_ASCII);
 
   private PlanHash() {}
 
@@ -34,6 +34,19 @@ final class PlanHash {
         plan.pattern().ordinal(),
         plan.maxSequencesPerCall(),
         plan.maxPairsPerCall());
+    switch (plan.mask()) {
+      case AttentionMask.Causal _ -> put(digest, 0);
+      case AttentionMask.Full _ -> put(digest, 1);
+      case AttentionMask.SlidingWindow(long left, long right) -> put(digest, 2, left, right);
+      case AttentionMask.Prefix prefix -> {
+        put(digest, 3);
+        put(digest, prefix.lengths());
+      }
+      case AttentionMask.General(GeneralMask pattern) -> {
+        put(digest, 4);
+        put(digest, pattern.content());
+      }
+    }
     // Layouts are hashed as data: two ranks must not differ in what a sharding's name means.
     for (int rank = 0; rank < plan.grid().ringDegree(); rank++) {
       List<RowRange> shard = plan.ringShard(rank);

@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** Checks a plan row by row against the definition of causal attention within documents. */
+/** Checks a plan of steps row by row against the definition of its mask. */
 final class PlanCheck {
   private final ContextParallelPlan plan;
   private final PackedSequence sequence;
@@ -46,9 +46,7 @@ final class PlanCheck {
   }
 
   private boolean allowed(int q, int k) {
-    return k <= q
-        && sequence.documentOf(q) >= 0
-        && sequence.documentOf(q) == sequence.documentOf(k);
+    return RandomPlans.allows(sequence, plan.mask(), q, k);
   }
 
   void shards() {
@@ -81,12 +79,15 @@ final class PlanCheck {
             Math.floorMod(plan.pattern() == ExchangePattern.DIRECT ? r - i : r + i, ranks),
             step.owner());
         long previousEnd = 0;
-        for (AttentionCall call : step.calls()) {
-          assertTrue(call.q().begin() >= previousEnd, "query rows of calls must ascend");
+        for (AttentionCall call : step.firstCalls()) {
+          assertEquals(0, i, "only the local step begins rows");
+          assertTrue(call.q().begin() >= previousEnd, "query rows of first calls must ascend");
           previousEnd = call.q().end();
+        }
+        for (AttentionCall call : step.calls()) {
           assertTrue(call.segments() <= plan.maxSequencesPerCall());
           assertTrue(call.pairs() <= plan.maxPairsPerCall(), () -> call + " " + call.pairs());
-          assertEquals(i == 0, call.causal());
+          assertEveryQuerySeesAKey(call);
           assertEquals(call.pairs(), mark(call, globalRow[r], globalRow[step.owner()], count));
           work += call.pairs();
         }
@@ -102,20 +103,44 @@ final class PlanCheck {
     }
   }
 
-  private static long mark(AttentionCall call, int[] queries, int[] keys, int[][] count) {
-    long pairs = 0;
+  private static void assertEveryQuerySeesAKey(AttentionCall call) {
     for (int s = 0; s < call.segments(); s++) {
-      RowRange q = call.qSegment(s);
-      RowRange kv = call.kvSegment(s);
+      long queries = call.qSegments().get(s).length();
+      for (long a = 0; a < queries; a++) {
+        long keys = call.kvSegments().get(s).length();
+        assertTrue(call.mask().pairs(queries, keys, s, a, a + 1) > 0, call::toString);
+      }
+    }
+  }
+
+  static long mark(AttentionCall call, int[] queries, int[] keys, int[][] count) {
+    long[] pairs = {0};
+    forPairs(
+        call,
+        (q, k) -> {
+          count[queries[q]][keys[k]]++;
+          pairs[0]++;
+        });
+    return pairs[0];
+  }
+
+  interface PairVisitor {
+    void pair(int query, int key);
+  }
+
+  /** Visits what a call computes, pair by pair, as its mask is defined. */
+  static void forPairs(AttentionCall call, PairVisitor visitor) {
+    for (int s = 0; s < call.segments(); s++) {
+      RowRange q = call.qSegments().get(s);
+      RowRange kv = call.kvSegments().get(s);
       for (int a = 0; a < q.length(); a++) {
-        long visible = call.causal() ? a + kv.length() - q.length() + 1 : kv.length();
-        for (int b = 0; b < visible; b++) {
-          count[queries[(int) q.begin() + a]][keys[(int) kv.begin() + b]]++;
-          pairs++;
+        for (int b = 0; b < kv.length(); b++) {
+          if (call.mask().sees(q.length(), kv.length(), s, a, b)) {
+            visitor.pair((int) q.begin() + a, (int) kv.begin() + b);
+          }
         }
       }
     }
-    return pairs;
   }
 
   /** Both sides agree, senders have what they send, receivers get what they need and no more. */
@@ -133,16 +158,25 @@ final class PlanCheck {
         assertMirrored(r, step.kvReceive(), i, false);
         assertGradientMirrored(r, step.gradientSend(), i, true);
         assertGradientMirrored(r, step.gradientReceive(), i, false);
-        sent += step.kvSend().map(t -> t.rows().length()).orElse(0L);
-        gradientsSent += step.gradientSend().map(t -> t.rows().length()).orElse(0L);
-        RowRange received = rows(step.kvReceive());
+        sent += step.kvSend().map(t -> t.rows().rows()).orElse(0L);
+        gradientsSent += step.gradientSend().map(t -> t.rows().rows()).orElse(0L);
+        RowSet received = rows(step.kvReceive());
         step.kvReceive().ifPresent(t -> assertEquals(step.owner(), t.owner()));
         for (AttentionCall call : step.calls()) {
-          assertTrue(received.contains(call.kv()), () -> call + " of step " + step);
+          for (int s = 0; s < call.segments(); s++) {
+            RowRange keys = call.kvSegments().get(s);
+            assertTrue(received.contains(keys), () -> call + " of step " + step);
+            if (s > 0) {
+              assertEquals(
+                  received.position(call.kvSegments().get(s - 1).end() - 1) + 1,
+                  received.position(keys.begin()),
+                  "keys of segments must lie end to end");
+            }
+          }
         }
         if (plan.pattern() == ExchangePattern.DIRECT) {
           int self = r;
-          assertEquals(hullOfDemand(step.owner(), r), received);
+          assertEquals(demandOf(step.owner(), r), received);
           assertEquals(step.kvReceive(), step.gradientSend());
           assertEquals(step.kvSend(), step.gradientReceive());
           step.kvSend().ifPresent(t -> assertEquals(self, t.owner()));
@@ -164,15 +198,15 @@ final class PlanCheck {
     step.gradientSend().ifPresent(t -> assertEquals(previous, t.peer()));
     step.gradientReceive().ifPresent(t -> assertEquals(next, t.peer()));
     // What enters is for this rank and those after it on the way to owner + 1, and no more.
-    RowRange downstream = RowRange.EMPTY;
+    RowSet downstream = RowSet.EMPTY;
     for (int rank = r; rank != step.owner(); rank = Math.floorMod(rank - 1, ranks)) {
-      downstream = downstream.hull(hullOfDemand(step.owner(), rank));
+      downstream = downstream.union(demandOf(step.owner(), rank));
     }
     assertEquals(downstream, rows(step.kvReceive()));
     // What leaves has been touched by the ranks from owner - 1 to this one, and by no other.
-    RowRange upstream = RowRange.EMPTY;
+    RowSet upstream = RowSet.EMPTY;
     for (int i = 1; i <= step.index(); i++) {
-      upstream = upstream.hull(hullOfDemand(step.owner(), Math.floorMod(step.owner() - i, ranks)));
+      upstream = upstream.union(demandOf(step.owner(), Math.floorMod(step.owner() - i, ranks)));
     }
     assertEquals(upstream, rows(step.gradientSend()));
     if (step.kvSend().isPresent()) {
@@ -182,19 +216,17 @@ final class PlanCheck {
       } else {
         Transfer held = plan.steps(r).get(step.index() - 1).kvReceive().orElseThrow();
         assertEquals(held.owner(), send.owner());
-        assertTrue(held.rows().contains(send.rows()));
+        send.rows().ranges().forEach(range -> assertTrue(held.rows().contains(range)));
       }
     }
   }
 
-  private RowRange hullOfDemand(int owner, int rank) {
-    RowRange hull = RowRange.EMPTY;
-    for (int k = 0; k < demand[rank][owner].length; k++) {
-      if (demand[rank][owner][k] > 0) {
-        hull = hull.hull(new RowRange(k, k + 1));
-      }
-    }
-    return hull;
+  private RowSet demandOf(int owner, int rank) {
+    return RowSet.of(
+        IntStream.range(0, demand[rank][owner].length)
+            .filter(k -> demand[rank][owner][k] > 0)
+            .mapToObj(k -> new RowRange(k, k + 1))
+            .toList());
   }
 
   private void assertMirrored(int r, Optional<Transfer> transfer, int step, boolean send) {
@@ -237,10 +269,12 @@ final class PlanCheck {
         if (i == 0) {
           continue;
         }
-        RowRange sent = rows(step.gradientSend());
+        RowSet sent = rows(step.gradientSend());
         int owner = step.owner();
         for (int k = 0; k < local; k++) {
-          assertTrue(sent.contains(k) || gradient[k] == 0, "a gradient stays behind");
+          assertTrue(
+              sent.contains(new RowRange(k, k + 1)) || gradient[k] == 0,
+              "a gradient stays behind");
         }
         if (step.gradientSend().isEmpty()) {
           continue;
@@ -248,8 +282,10 @@ final class PlanCheck {
         assertEquals(owner, step.gradientSend().get().owner());
         int peer = step.gradientSend().get().peer();
         int[] target = peer == owner ? home[owner] : arrived[peer];
-        for (int k = (int) sent.begin(); k < sent.end(); k++) {
-          target[k] += gradient[k];
+        for (RowRange range : sent.ranges()) {
+          for (int k = (int) range.begin(); k < range.end(); k++) {
+            target[k] += gradient[k];
+          }
         }
       }
       travelling = arrived;
@@ -266,16 +302,7 @@ final class PlanCheck {
   }
 
   private static void accumulate(AttentionCall call, int[] gradient) {
-    for (int s = 0; s < call.segments(); s++) {
-      RowRange q = call.qSegment(s);
-      RowRange kv = call.kvSegment(s);
-      for (int a = 0; a < q.length(); a++) {
-        long visible = call.causal() ? a + kv.length() - q.length() + 1 : kv.length();
-        for (int b = 0; b < visible; b++) {
-          gradient[(int) kv.begin() + b]++;
-        }
-      }
-    }
+    forPairs(call, (q, k) -> gradient[k]++);
   }
 
   /** Holds without limits, for the shardings that are offered. */
@@ -287,8 +314,8 @@ final class PlanCheck {
     }
   }
 
-  private static RowRange rows(Optional<Transfer> transfer) {
-    return transfer.map(Transfer::rows).orElse(RowRange.EMPTY);
+  private static RowSet rows(Optional<Transfer> transfer) {
+    return transfer.map(Transfer::rows).orElse(RowSet.EMPTY);
   }
 
   private static List<Transfer> transfersOf(AttentionStep step) {

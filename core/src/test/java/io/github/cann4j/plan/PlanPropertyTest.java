@@ -58,6 +58,12 @@ class PlanPropertyTest {
     forBatches(RandomPlans::planOfAnyLayout, PlanPropertyTest::checkAll);
   }
 
+  @Test
+  void gatheringBringsTheRowsThatAreNeededAndComputesEveryPairOnce() {
+    forBatches(plans -> plans.gathering().plan(), plan -> new GatherCheck(plan).check());
+    forBatches(plans -> plans.gathering().planOfAnyLayout(), plan -> new GatherCheck(plan).check());
+  }
+
   private static void checkAll(ContextParallelPlan plan) {
     PlanCheck check = new PlanCheck(plan);
     check.shards();

@@ -7,13 +7,23 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /** Small random plans that favour the corners: borders, single rows, padding of whole ranks. */
 final class RandomPlans {
   private final Random random;
 
+  private ExchangePattern pattern;
+
   RandomPlans(long seed) {
     random = new Random(seed);
+    pattern = pick(new ExchangePattern[] {ExchangePattern.DIRECT, ExchangePattern.RING});
+  }
+
+  /** From here on plans gather. */
+  RandomPlans gathering() {
+    pattern = ExchangePattern.ALL_GATHER;
+    return this;
   }
 
   /** The base seed of a test: {@code -Dcann4j.test.seed}, else the clock; printed. */
@@ -91,16 +101,50 @@ final class RandomPlans {
     ContextParallelPlan.Builder builder =
         ContextParallelPlan.builder(sequence, grid)
             .sharding(pick(Sharding.values()))
-            .pattern(pick(ExchangePattern.values()));
+            .mask(mask(sequence))
+            .pattern(pattern);
     if (random.nextInt(4) == 0) {
       builder.maxSequencesPerCall(1 + random.nextInt(4));
     }
     if (random.nextInt(4) == 0) {
-      long least =
-          Math.min(sequence.length() / grid.ringDegree(), Math.max(1, sequence.longestDocument()));
+      long atHand =
+          pattern == ExchangePattern.ALL_GATHER
+              ? sequence.length()
+              : sequence.length() / grid.ringDegree();
+      long least = Math.min(atHand, Math.max(1, sequence.longestDocument()));
       builder.maxPairsPerCall(least + random.nextInt(40));
     }
     return builder;
+  }
+
+  /** Half of the masks are causal. */
+  AttentionMask mask(PackedSequence sequence) {
+    int longest = (int) Math.max(1, sequence.longestDocument());
+    return switch (random.nextInt(8)) {
+      case 0 -> AttentionMask.full();
+      case 1 ->
+          AttentionMask.slidingWindow(
+              random.nextInt(longest + 1), random.nextBoolean() ? 0 : random.nextInt(longest + 1));
+      case 2 ->
+          AttentionMask.prefix(
+              IntStream.range(0, sequence.documentCount())
+                  .mapToLong(d -> random.nextInt((int) sequence.documentLength(d) + 1))
+                  .toArray());
+      case 3 -> {
+        GeneralMask.Builder mask = GeneralMask.builder(sequence.length());
+        for (int block = random.nextInt(6); block > 0; block--) {
+          mask.allow(range((int) sequence.length()), range((int) sequence.length()));
+          mask.allowCausal(range((int) sequence.length()), range((int) sequence.length()));
+        }
+        yield AttentionMask.general(mask.build());
+      }
+      default -> AttentionMask.causal();
+    };
+  }
+
+  private RowRange range(int rows) {
+    int begin = random.nextInt(rows);
+    return new RowRange(begin, begin + random.nextInt(rows - begin + 1));
   }
 
   private <T> T pick(T[] values) {

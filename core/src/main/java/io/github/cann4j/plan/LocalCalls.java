@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.plan;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/** Collects the calls of ring ranks' local steps, or of those documents that need no other rank. */
+final class LocalCalls {
+  private final PlanGeometry geometry;
+  private final CallSplitter first;
+  private final CallSplitter merged;
+
+  LocalCalls(PlanGeometry geometry, CallSplitter first, CallSplitter merged) {
+    this.geometry = geometry;
+    this.first = first;
+    this.merged = merged;
+  }
+
+  /** Adds the queries of a document against the rank's own keys of it. */
+  void add(RankPieces.Document document) {
+    RowRange local = document.local();
+    switch (geometry.mask()) {
+      case AttentionMask.Causal _ -> first.add(local, local, CallMask.CAUSAL);
+      case AttentionMask.Full _ -> first.add(local, local, CallMask.DENSE);
+      case AttentionMask.Prefix _ -> {
+        RowRange prefix =
+            new RowRange(
+                document.rows().begin(), geometry.visible().prefixEnd(document.index()));
+        long rows = 0;
+        for (RowRange piece : document.pieces()) {
+          rows += piece.intersect(prefix).length();
+        }
+        first.add(local, local, new CallMask.Prefix(List.of(rows)));
+      }
+      case AttentionMask.SlidingWindow(long left, long right) -> {
+        // Within a piece distances are those of the sequence, between two they are not.
+        for (int p = 0; p < document.pieces().size(); p++) {
+          RowRange piece = document.localPiece(p);
+          first.add(piece, piece, new CallMask.Band(left, right));
+        }
+        new Rectangles(geometry, merged).addOwn(document);
+      }
+      case AttentionMask.General _ -> new Rectangles(geometry, first).addOwn(document);
+    }
+  }
+
+  private boolean isGeneral() {
+    return geometry.mask() instanceof AttentionMask.General;
+  }
+
+  /** Calls on disjoint queries, ascending. */
+  List<AttentionCall> firstCalls() {
+    if (!isGeneral()) {
+      return first.finish();
+    }
+    List<AttentionCall> calls = new ArrayList<>();
+    long end = 0;
+    for (AttentionCall call : byQuery(first.finish())) {
+      if (call.q().begin() >= end) {
+        calls.add(call);
+        end = call.q().end();
+      }
+    }
+    return calls;
+  }
+
+  /** Calls on queries that first calls have too. */
+  List<AttentionCall> mergedCalls() {
+    if (!isGeneral()) {
+      return merged.finish();
+    }
+    List<AttentionCall> calls = byQuery(first.finish());
+    calls.removeAll(firstCalls());
+    return calls;
+  }
+
+  private static List<AttentionCall> byQuery(List<AttentionCall> calls) {
+    List<AttentionCall> sorted = new ArrayList<>(calls);
+    sorted.sort(
+        Comparator.comparingLong((AttentionCall call) -> call.q().begin())
+            .thenComparingLong(call -> -call.q().length()));
+    return sorted;
+  }
+}
