@@ -2,17 +2,14 @@
 package io.github.cann4j.attention;
 
 import io.github.cann4j.acl.DataType;
-import io.github.cann4j.acl.DeviceBuffer;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.aclnn.Workspace;
-import io.github.cann4j.packing.CompressedCausalMask;
 import io.github.cann4j.plan.AttentionStep;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.plan.Transfer;
-import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -45,7 +42,7 @@ public final class ContextParallelAttention implements AutoCloseable {
   private final Stream exchange;
   private final Workspace workspace;
   private final BufferPool pool;
-  private final DeviceBuffer mask;
+  private final CompressedMasks masks;
   private final ExchangeLane headLane;
   private final ExchangeLane kvLane;
   private final ExchangeLane gradientLane;
@@ -72,10 +69,7 @@ public final class ContextParallelAttention implements AutoCloseable {
     exchange = groups.grid().size() == 1 ? compute : groups.exchange();
     workspace = new Workspace(groups.device());
     pool = new BufferPool(compute);
-    mask = groups.device().allocate(CompressedCausalMask.BYTE_SIZE);
-    try (Arena arena = Arena.ofConfined()) {
-      mask.copyFrom(CompressedCausalMask.allocate(arena));
-    }
+    masks = new CompressedMasks(groups.device());
     headLane = new ExchangeLane(compute, exchange);
     kvLane = new ExchangeLane(compute, exchange);
     gradientLane = new ExchangeLane(compute, exchange);
@@ -211,11 +205,12 @@ public final class ContextParallelAttention implements AutoCloseable {
     TensorChecks checks = new TensorChecks(config, groups.device(), plan.localRows());
     LocalTensors tensors = checks.tensors(given);
     Optional<LocalTensors.Gradients> grads = gradients.map(g -> checks.gradients(g, given));
-    Recording forward = recording(buffers);
+    CallMasks callMasks = new CallMasks(masks, buffers);
+    Recording forward = recording(buffers, callMasks);
     Optional<Program> backward =
         groups.ulysses().isEmpty()
-            ? recordWhole(plan, tensors, grads, buffers, forward)
-            : recordSplit(plan, tensors, grads, buffers, forward);
+            ? recordWhole(plan, tensors, grads, forward)
+            : recordSplit(plan, tensors, grads, forward);
     List<Tensor> bound = new ArrayList<>(List.of(given.q(), given.k(), given.v(), given.out()));
     gradients.ifPresent(g -> bound.addAll(List.of(g.out(), g.q(), g.k(), g.v())));
     return new PreparedAttention(this, buffers, forward.program(), backward, List.copyOf(bound));
@@ -225,13 +220,12 @@ public final class ContextParallelAttention implements AutoCloseable {
       ContextParallelPlan plan,
       LocalTensors tensors,
       Optional<LocalTensors.Gradients> grads,
-      BufferPool.Lease buffers,
       Recording forward) {
     SoftmaxStats stats = stats(forward, plan, tensors);
     recordForward(forward, plan, tensors, stats);
     return grads.map(
         g -> {
-          Recording recording = recording(buffers);
+          Recording recording = recording(forward.buffers(), forward.masks());
           recordBackward(recording, plan, tensors, g, stats);
           return recording.program();
         });
@@ -241,7 +235,6 @@ public final class ContextParallelAttention implements AutoCloseable {
       ContextParallelPlan plan,
       LocalTensors tensors,
       Optional<LocalTensors.Gradients> grads,
-      BufferPool.Lease buffers,
       Recording forward) {
     long rows = plan.ringRows(groups.ringRank());
     LocalTensors split =
@@ -262,7 +255,7 @@ public final class ContextParallelAttention implements AutoCloseable {
 
     return grads.map(
         g -> {
-          Recording recording = recording(buffers);
+          Recording recording = recording(forward.buffers(), forward.masks());
           LocalTensors.Gradients splitGradients =
               new LocalTensors.Gradients(
                   scratchSplit(recording, "split-dout", g.out(), rows),
@@ -281,11 +274,9 @@ public final class ContextParallelAttention implements AutoCloseable {
         });
   }
 
-  private Recording recording(BufferPool.Lease buffers) {
-    Tensor causalMask =
-        Tensor.of(mask, DataType.UINT8, CompressedCausalMask.SIZE, CompressedCausalMask.SIZE);
+  private Recording recording(BufferPool.Lease buffers, CallMasks callMasks) {
     return new Recording(
-        new Program(), compute, exchange, workspace, buffers, causalMask, splitConfig);
+        new Program(), compute, exchange, workspace, buffers, callMasks, splitConfig);
   }
 
   private UlyssesExchange heads(Recording recording) {
@@ -296,13 +287,20 @@ public final class ContextParallelAttention implements AutoCloseable {
     return new SoftmaxStats(
         recording,
         tensors.q().size(1),
-        plan.steps(groups.ringRank()).getFirst().calls());
+        plan.steps(groups.ringRank()).getFirst().firstCalls(),
+        plan.validRingRows(groups.ringRank()));
   }
 
   private void recordForward(
       Recording recording, ContextParallelPlan plan, LocalTensors tensors, SoftmaxStats stats) {
     var steps = plan.steps(groups.ringRank());
-    new RingForward(recording, tensors, stats, steps, keysAndValues(recording, steps, tensors))
+    new RingForward(
+            recording,
+            tensors,
+            stats,
+            steps,
+            plan.validRingRows(groups.ringRank()),
+            keysAndValues(recording, steps, tensors))
         .record();
   }
 
@@ -335,6 +333,7 @@ public final class ContextParallelAttention implements AutoCloseable {
             gradients,
             stats,
             steps,
+            plan.validRingRows(groups.ringRank()),
             keysAndValues(recording, steps, tensors),
             partials)
         .record();
@@ -359,7 +358,7 @@ public final class ContextParallelAttention implements AutoCloseable {
       List<AttentionStep> steps, Function<AttentionStep, Optional<Transfer>> transfer) {
     return steps.stream()
         .flatMap(step -> transfer.apply(step).stream())
-        .mapToLong(t -> t.rows().length())
+        .mapToLong(t -> t.rows().rows())
         .max()
         .orElse(0);
   }
@@ -416,6 +415,6 @@ public final class ContextParallelAttention implements AutoCloseable {
         gradientLane::close,
         pool::close,
         workspace::close,
-        mask::close);
+        masks::close);
   }
 }

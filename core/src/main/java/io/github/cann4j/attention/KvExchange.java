@@ -5,7 +5,9 @@ import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.hccl.SendRecv;
+import io.github.cann4j.plan.AttentionCall;
 import io.github.cann4j.plan.RowRange;
+import io.github.cann4j.plan.RowSet;
 import io.github.cann4j.plan.Transfer;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,19 +32,39 @@ final class KvExchange {
   /**
    * Rows of one owner, in one buffer.
    *
-   * @param owner ring rank
-   * @param rows the owner's local rows
+   * @param owner ring rank; −1 for own rows that do not travel
+   * @param rows the owner's local rows, end to end
    * @param first {@code [batch, rows, heads, D]}
    * @param second {@code [batch, rows, heads, Dv]}
-   * @param whole both as one contiguous tensor
+   * @param whole both as one contiguous tensor; null for own rows
    */
-  record Block(int owner, RowRange rows, Tensor first, Tensor second, Tensor whole) {
+  record Block(int owner, RowSet rows, Tensor first, Tensor second, Tensor whole) {
+    /** A rank's own rows, as they are. */
+    static Block own(LocalTensors tensors) {
+      RowRange all = new RowRange(0, tensors.k().size(1));
+      return new Block(-1, RowSet.of(all), tensors.k(), tensors.v(), null);
+    }
+
     Tensor firstRows(RowRange part) {
-      return Recording.rows(first, part.shift(-rows.begin()));
+      return Recording.rows(first, rows.positions(part));
     }
 
     Tensor secondRows(RowRange part) {
-      return Recording.rows(second, part.shift(-rows.begin()));
+      return Recording.rows(second, rows.positions(part));
+    }
+
+    /** Where the key rows of a call are; they lie end to end. */
+    RowRange positions(AttentionCall call) {
+      long begin = rows.position(call.kvSegments().getFirst().begin());
+      return new RowRange(begin, begin + call.keys());
+    }
+
+    Tensor firstRows(AttentionCall call) {
+      return Recording.rows(first, positions(call));
+    }
+
+    Tensor secondRows(AttentionCall call) {
+      return Recording.rows(second, positions(call));
     }
   }
 
@@ -142,7 +164,7 @@ final class KvExchange {
 
   private Block block(String buffer, Transfer transfer) {
     long batch = first.size(0);
-    long rows = transfer.rows().length();
+    long rows = transfer.rows().rows();
     long firstElements = elements(first, rows);
     long secondElements = elements(second, rows);
     Tensor whole = recording.scratch(buffer, dataType, firstElements + secondElements);

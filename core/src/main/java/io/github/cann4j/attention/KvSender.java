@@ -2,6 +2,7 @@
 package io.github.cann4j.attention;
 
 import io.github.cann4j.plan.AttentionStep;
+import io.github.cann4j.plan.RowRange;
 import io.github.cann4j.plan.Transfer;
 import java.util.List;
 
@@ -34,11 +35,13 @@ final class KvSender {
     KvExchange.Block target = exchange.sendBlock(i, send);
     KvExchange.Block held = i == 0 ? null : exchange.received(i - 1);
     boolean passesOn = held != null && held.owner() == send.owner();
-    recording.copy(
-        target.first(),
-        passesOn ? held.firstRows(send.rows()) : Recording.rows(tensors.k(), send.rows()));
-    recording.copy(
-        target.second(),
-        passesOn ? held.secondRows(send.rows()) : Recording.rows(tensors.v(), send.rows()));
+    for (RowRange rows : send.rows().ranges()) {
+      recording.copy(
+          target.firstRows(rows),
+          passesOn ? held.firstRows(rows) : Recording.rows(tensors.k(), rows));
+      recording.copy(
+          target.secondRows(rows),
+          passesOn ? held.secondRows(rows) : Recording.rows(tensors.v(), rows));
+    }
   }
 }

@@ -2,18 +2,14 @@
 package io.github.cann4j.attention;
 
 import io.github.cann4j.acl.Tensor;
-import io.github.cann4j.aclnn.FlashAttentionScore;
-import io.github.cann4j.aclnn.FlashAttentionScoreGrad;
-import io.github.cann4j.aclnn.FlashAttentionUnpaddingScoreGrad;
-import io.github.cann4j.aclnn.FlashAttentionVarLenScore;
-import io.github.cann4j.aclnn.Layout;
-import io.github.cann4j.aclnn.SparseMode;
 import io.github.cann4j.plan.AttentionCall;
-import io.github.cann4j.plan.AttentionStep;
+import io.github.cann4j.plan.CallMask;
 import io.github.cann4j.plan.RowRange;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
-/** Step 0: a rank's queries against its own keys, causal within each document. */
+/** The calls that begin the output of a rank's queries, on its own keys. */
 final class LocalAttention {
   private final Recording recording;
   private final LocalTensors tensors;
@@ -22,14 +18,27 @@ final class LocalAttention {
   private final RowRange all;
   private final RowRange valid;
 
+  /**
+   * Prepares the recording.
+   *
+   * @param recording of the program
+   * @param tensors of the rank
+   * @param stats of its queries
+   * @param calls on disjoint queries, ascending
+   * @param validRows rows before the padding
+   */
   LocalAttention(
-      Recording recording, LocalTensors tensors, SoftmaxStats stats, AttentionStep step) {
+      Recording recording,
+      LocalTensors tensors,
+      SoftmaxStats stats,
+      List<AttentionCall> calls,
+      long validRows) {
     this.recording = recording;
     this.tensors = tensors;
     this.stats = stats;
-    this.calls = step.calls();
+    this.calls = calls;
     all = new RowRange(0, tensors.q().size(1));
-    valid = calls.isEmpty() ? RowRange.EMPTY : new RowRange(0, calls.getLast().q().end());
+    valid = new RowRange(0, validRows);
   }
 
   /** Rows before the padding. */
@@ -39,84 +48,59 @@ final class LocalAttention {
 
   /** Whether two calls read the same key rows, so that their gradients have to be added. */
   boolean sharesKeys() {
-    for (int i = 1; i < calls.size(); i++) {
-      if (!calls.get(i - 1).kv().intersect(calls.get(i).kv()).isEmpty()) {
+    long end = 0;
+    for (RowRange rows : keyRows()) {
+      if (rows.begin() < end) {
         return true;
       }
+      end = rows.end();
     }
     return false;
   }
 
+  private List<RowRange> keyRows() {
+    return calls.stream()
+        .map(AttentionCall::kv)
+        .sorted(Comparator.comparingLong(RowRange::begin))
+        .toList();
+  }
+
   void forward() {
-    zeroPadding(tensors.out());
+    zeroOutside(calls.stream().map(AttentionCall::q).toList(), tensors.out());
+    stats.beginOutside();
     if (isDense()) {
-      var score =
-          FlashAttentionScore.builder()
-              .query(tensors.q())
-              .key(tensors.k())
-              .value(tensors.v())
-              .attenMask(recording.causalMask())
-              .scaleValue(recording.config().scale())
-              .inputLayout(Layout.BSND)
-              .sparseMode(SparseMode.RIGHT_DOWN_CAUSAL)
-              .softmaxMax(stats.denseMax())
-              .softmaxSum(stats.denseSum())
-              .attentionOut(tensors.out())
-              .build();
-      recording.program().add(() -> score.run(recording.compute(), recording.workspace()));
+      new CallRecorder(recording, calls.getFirst())
+          .forward(tensors.q(), tensors.k(), tensors.v(), stats.dense(), tensors.out());
       return;
     }
     for (int b = 0; b < recording.batch(); b++) {
       for (AttentionCall call : calls) {
-        var score =
-            FlashAttentionVarLenScore.builder()
-                .query(Recording.packedRows(tensors.q(), b, call.q()))
-                .key(Recording.packedRows(tensors.k(), b, call.kv()))
-                .value(Recording.packedRows(tensors.v(), b, call.kv()))
-                .attenMask(recording.causalMask())
-                .actualSeqQLen(call.qEnds())
-                .actualSeqKvLen(call.kvEnds())
-                .scaleValue(recording.config().scale())
-                .sparseMode(SparseMode.RIGHT_DOWN_CAUSAL)
-                .softmaxMax(stats.packedMax(b, call.q()))
-                .softmaxSum(stats.packedSum(b, call.q()))
-                .attentionOut(Recording.packedRows(tensors.out(), b, call.q()))
-                .build();
-        recording.program().add(() -> score.run(recording.compute(), recording.workspace()));
+        var rows = rows(call, b);
+        new CallRecorder(recording, call)
+            .forward(
+                rows.of(tensors.q(), call.q()),
+                rows.of(tensors.k(), call.kv()),
+                rows.of(tensors.v(), call.kv()),
+                statistics(call, b),
+                rows.of(tensors.out(), call.q()));
       }
     }
   }
 
   /**
-   * Computes the gradients of this step. Where calls share keys, dk and dv are left in the accumulators, which then
+   * Computes the gradients of these calls. Where calls share keys, dk and dv are left in the accumulators, which then
    * span all valid rows.
    */
   void backward(LocalTensors.Gradients gradients, RowAccumulator dk, RowAccumulator dv) {
-    zeroPadding(gradients.q());
-    zeroPadding(gradients.k());
-    zeroPadding(gradients.v());
+    zeroOutside(calls.stream().map(AttentionCall::q).toList(), gradients.q());
+    boolean shared = sharesKeys();
+    List<RowRange> covered = shared ? List.of(valid) : keyRows();
+    zeroOutside(covered, gradients.k());
+    zeroOutside(covered, gradients.v());
     if (isDense()) {
-      var grad =
-          FlashAttentionScoreGrad.builder()
-              .query(tensors.q())
-              .key(tensors.k())
-              .value(tensors.v())
-              .dy(gradients.out())
-              .attenMask(recording.causalMask())
-              .softmaxMax(stats.denseMax())
-              .softmaxSum(stats.denseSum())
-              .attentionIn(tensors.out())
-              .scaleValue(recording.config().scale())
-              .inputLayout(Layout.BSND)
-              .sparseMode(SparseMode.RIGHT_DOWN_CAUSAL)
-              .dq(gradients.q())
-              .dk(gradients.k())
-              .dv(gradients.v())
-              .build();
-      recording.program().add(() -> grad.run(recording.compute(), recording.workspace()));
+      new CallRecorder(recording, calls.getFirst()).backward(tensors, stats.dense(), gradients);
       return;
     }
-    boolean shared = sharesKeys();
     if (shared) {
       recording.zero(dk.rows(valid));
       recording.zero(dv.rows(valid));
@@ -125,17 +109,21 @@ final class LocalAttention {
       Tensor callDk = shared ? partial("local-dk", gradients.k(), call.kv()) : null;
       Tensor callDv = shared ? partial("local-dv", gradients.v(), call.kv()) : null;
       for (int b = 0; b < recording.batch(); b++) {
-        RowRange partialRows = new RowRange(0, call.kv().length());
-        packedBackward(
-            b,
-            call,
-            gradients,
-            shared
-                ? Recording.packedRows(callDk, b, partialRows)
-                : Recording.packedRows(gradients.k(), b, call.kv()),
-            shared
-                ? Recording.packedRows(callDv, b, partialRows)
-                : Recording.packedRows(gradients.v(), b, call.kv()));
+        var rows = rows(call, b);
+        RowRange whole = new RowRange(0, call.kv().length());
+        new CallRecorder(recording, call)
+            .backward(
+                new LocalTensors(
+                    rows.of(tensors.q(), call.q()),
+                    rows.of(tensors.k(), call.kv()),
+                    rows.of(tensors.v(), call.kv()),
+                    rows.of(tensors.out(), call.q())),
+                statistics(call, b),
+                new LocalTensors.Gradients(
+                    rows.of(gradients.out(), call.q()),
+                    rows.of(gradients.q(), call.q()),
+                    shared ? rows.of(callDk, whole) : rows.of(gradients.k(), call.kv()),
+                    shared ? rows.of(callDv, whole) : rows.of(gradients.v(), call.kv())));
       }
       if (shared) {
         dk.add(call.kv(), callDk);
@@ -144,40 +132,54 @@ final class LocalAttention {
     }
   }
 
-  private void packedBackward(
-      int b, AttentionCall call, LocalTensors.Gradients gradients, Tensor dk, Tensor dv) {
-    var grad =
-        FlashAttentionUnpaddingScoreGrad.builder()
-            .query(Recording.packedRows(tensors.q(), b, call.q()))
-            .key(Recording.packedRows(tensors.k(), b, call.kv()))
-            .value(Recording.packedRows(tensors.v(), b, call.kv()))
-            .dy(Recording.packedRows(gradients.out(), b, call.q()))
-            .attenMask(recording.causalMask())
-            .softmaxMax(stats.packedMax(b, call.q()))
-            .softmaxSum(stats.packedSum(b, call.q()))
-            .attentionIn(Recording.packedRows(tensors.out(), b, call.q()))
-            .actualSeqQLen(call.qEnds())
-            .actualSeqKvLen(call.kvEnds())
-            .scaleValue(recording.config().scale())
-            .sparseMode(SparseMode.RIGHT_DOWN_CAUSAL)
-            .dq(Recording.packedRows(gradients.q(), b, call.q()))
-            .dk(dk)
-            .dv(dv)
-            .build();
-    recording.program().add(() -> grad.run(recording.compute(), recording.workspace()));
-  }
-
   private boolean isDense() {
-    return calls.size() == 1 && calls.getFirst().segments() == 1 && valid.equals(all);
+    return calls.size() == 1
+        && calls.getFirst().segments() == 1
+        && calls.getFirst().q().equals(all)
+        && calls.getFirst().kv().equals(all)
+        && !(calls.getFirst().mask() instanceof CallMask.Prefix);
   }
 
-  private void zeroPadding(Tensor tensor) {
-    RowRange padding = new RowRange(valid.end(), all.end());
-    if (!padding.isEmpty()) {
+  private interface Rows {
+    Tensor of(Tensor tensor, RowRange rows);
+  }
+
+  /** How a call takes rows of one batch element: a general mask is no matter of a variable-length call. */
+  private static Rows rows(AttentionCall call, int batch) {
+    return call.mask() instanceof CallMask.General
+        ? (tensor, rows) -> Recording.rows(tensor.slice(0, batch, batch + 1), rows)
+        : (tensor, rows) -> Recording.packedRows(tensor, batch, rows);
+  }
+
+  private CallRecorder.Statistics statistics(AttentionCall call, int batch) {
+    return call.mask() instanceof CallMask.General
+        ? stats.segment(batch, call.q())
+        : stats.packed(batch, call.q());
+  }
+
+  /** Zeroes what no range has, padding among it. */
+  private void zeroOutside(List<RowRange> ranges, Tensor tensor) {
+    for (RowRange gap : gaps(ranges, all.end())) {
       for (int b = 0; b < recording.batch(); b++) {
-        recording.zero(Recording.packedRows(tensor, b, padding));
+        recording.zero(Recording.packedRows(tensor, b, gap));
       }
     }
+  }
+
+  /** The rows from 0 to an end that none of some ascending ranges has. */
+  static List<RowRange> gaps(List<RowRange> ranges, long end) {
+    List<RowRange> gaps = new ArrayList<>();
+    long begin = 0;
+    for (RowRange range : ranges) {
+      if (begin < range.begin()) {
+        gaps.add(new RowRange(begin, range.begin()));
+      }
+      begin = Math.max(begin, range.end());
+    }
+    if (begin < end) {
+      gaps.add(new RowRange(begin, end));
+    }
+    return gaps;
   }
 
   private Tensor partial(String name, Tensor like, RowRange rows) {

@@ -18,7 +18,7 @@ import io.github.cann4j.plan.RowRange;
  * @param exchange the stream of all transfers
  * @param workspace kernel workspace of the compute stream
  * @param buffers of this program
- * @param causalMask the compressed mask
+ * @param masks of the calls
  * @param config the layer with the heads that this rank computes
  */
 record Recording(
@@ -27,7 +27,7 @@ record Recording(
     Stream exchange,
     Workspace workspace,
     BufferPool.Lease buffers,
-    Tensor causalMask,
+    CallMasks masks,
     AttentionConfig config) {
 
   /** Copies of one statistic that CANN keeps per row. */

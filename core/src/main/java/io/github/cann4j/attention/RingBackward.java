@@ -3,13 +3,13 @@ package io.github.cann4j.attention;
 
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Tensor;
-import io.github.cann4j.aclnn.FlashAttentionScoreGrad;
-import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.plan.AttentionCall;
 import io.github.cann4j.plan.AttentionStep;
 import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.plan.RowRange;
+import io.github.cann4j.plan.RowSet;
 import io.github.cann4j.plan.Transfer;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -23,6 +23,7 @@ final class RingBackward {
   private final LocalTensors tensors;
   private final LocalTensors.Gradients gradients;
   private final SoftmaxStats stats;
+  private final List<AttentionStep> steps;
   private final List<AttentionStep> hops;
   private final KvExchange keyValues;
   private final KvExchange partials;
@@ -39,6 +40,7 @@ final class RingBackward {
       LocalTensors.Gradients gradients,
       SoftmaxStats stats,
       List<AttentionStep> steps,
+      long validRows,
       KvExchange keyValues,
       KvExchange partials) {
     this.recording = recording;
@@ -47,17 +49,23 @@ final class RingBackward {
     this.tensors = tensors;
     this.gradients = gradients;
     this.stats = stats;
+    this.steps = steps;
     this.hops = steps.subList(1, steps.size());
     this.keyValues = keyValues;
     this.partials = partials;
-    this.local = new LocalAttention(recording, tensors, stats, steps.getFirst());
+    this.local =
+        new LocalAttention(recording, tensors, stats, steps.getFirst().firstCalls(), validRows);
     RowRange own = local.sharesKeys() ? local.valid() : RowRange.EMPTY;
+    for (AttentionCall call : steps.getFirst().mergedCalls()) {
+      own = own.hull(call.kv());
+    }
     for (AttentionStep hop : hops) {
       if (hop.gradientReceive().isPresent() && isHome(hop.gradientReceive().get())) {
-        own = own.hull(hop.gradientReceive().get().rows());
+        List<RowRange> ranges = hop.gradientReceive().get().rows().ranges();
+        own = own.hull(ranges.getFirst()).hull(ranges.getLast());
       }
     }
-    dq = new RowAccumulator(recording, "dq-sums", gradients.q(), RingForward.queryRows(hops));
+    dq = new RowAccumulator(recording, "dq-sums", gradients.q(), RingForward.mergedQueries(steps));
     dk = new RowAccumulator(recording, "dk-sums", gradients.k(), own);
     dv = new RowAccumulator(recording, "dv-sums", gradients.v(), own);
   }
@@ -71,6 +79,13 @@ final class RingBackward {
     if (!local.sharesKeys()) {
       dk.begin();
       dv.begin();
+    }
+    for (AttentionCall call : steps.getFirst().mergedCalls()) {
+      Tensor dkPart = partialLike("hop-dk", gradients.k(), call.keys());
+      Tensor dvPart = partialLike("hop-dv", gradients.v(), call.keys());
+      attend(call, KvExchange.Block.own(tensors), dkPart, dvPart);
+      dk.add(call.kv(), dkPart);
+      dv.add(call.kv(), dvPart);
     }
     for (int i = 0; i < hops.size(); i++) {
       AttentionStep hop = hops.get(i);
@@ -95,26 +110,42 @@ final class RingBackward {
 
   /** Makes room for the largest call, as in forward. */
   private void reserve() {
-    long queries = RingForward.mostRows(hops, AttentionCall::q);
-    long keys = RingForward.mostRows(hops, AttentionCall::kv);
+    long queries = RingForward.most(steps, call -> call.q().length());
     if (queries > 0) {
-      RowRange all = new RowRange(0, queries);
-      partialLike("hop-dq", gradients.q(), all);
+      partialLike("hop-dq", gradients.q(), queries);
     }
-    boolean sums =
-        hops.stream().anyMatch(hop -> !hop.calls().isEmpty() && !writesBlockDirectly(hop));
-    if (keys > 0 && sums) {
-      RowRange all = new RowRange(0, keys);
-      partialLike("hop-dk", gradients.k(), all);
-      partialLike("hop-dv", gradients.v(), all);
+    long keys =
+        RingForward.most(
+            steps.stream().filter(step -> !writesBlockDirectly(step)).toList(),
+            AttentionCall::keys);
+    if (keys > 0) {
+      partialLike("hop-dk", gradients.k(), keys);
+      partialLike("hop-dv", gradients.v(), keys);
     }
   }
 
-  /** Whether one call makes all gradients that the hop sends, and no other rank adds to them. */
+  /**
+   * Whether the calls of a hop make each of the gradients that it sends once, and no other rank adds to them. Parts of a
+   * block are contiguous in a batch of one only.
+   */
   private boolean writesBlockDirectly(AttentionStep hop) {
-    return pattern == ExchangePattern.DIRECT
-        && hop.calls().size() == 1
-        && hop.calls().getFirst().kv().equals(hop.gradientSend().orElseThrow().rows());
+    if (pattern != ExchangePattern.DIRECT || hop.gradientSend().isEmpty()) {
+      return false;
+    }
+    if (hop.mergedCalls().size() > 1 && recording.batch() > 1) {
+      return false;
+    }
+    List<RowRange> keys =
+        hop.mergedCalls().stream()
+            .flatMap(call -> call.kvSegments().stream())
+            .sorted(Comparator.comparingLong(RowRange::begin))
+            .toList();
+    for (int i = 1; i < keys.size(); i++) {
+      if (keys.get(i - 1).end() > keys.get(i).begin()) {
+        return false;
+      }
+    }
+    return RowSet.of(keys).equals(hop.gradientSend().get().rows());
   }
 
   /** Adds what came home; a ring's travelling sums are taken up by the next step instead. */
@@ -126,8 +157,10 @@ final class RingBackward {
         .ifPresent(
             transfer -> {
               KvExchange.Block block = partials.received(i);
-              dk.add(transfer.rows(), block.first());
-              dv.add(transfer.rows(), block.second());
+              for (RowRange rows : transfer.rows().ranges()) {
+                dk.add(rows, block.firstRows(rows));
+                dv.add(rows, block.secondRows(rows));
+              }
             });
   }
 
@@ -143,7 +176,9 @@ final class RingBackward {
     KvExchange.Block block = partials.sendBlock(i, send);
     KvExchange.Block kv = keyValues.received(i);
     if (writesBlockDirectly(hop)) {
-      attend(hop.calls().getFirst(), kv, block.first(), block.second());
+      for (AttentionCall call : hop.mergedCalls()) {
+        attend(call, kv, block.firstRows(call), block.secondRows(call));
+      }
       return;
     }
     // Several contributions to the same rows: their sum is fp32, and in a ring it travels so.
@@ -155,16 +190,22 @@ final class RingBackward {
     if (i > 0) {
       KvExchange.Block passed = partials.received(i - 1);
       if (passed != null && passed.owner() == hop.owner() && pattern == ExchangePattern.RING) {
-        addRows(dkSums, send.rows(), passed.rows(), passed.first());
-        addRows(dvSums, send.rows(), passed.rows(), passed.second());
+        for (RowRange rows : passed.rows().ranges()) {
+          addRows(dkSums, send.rows(), rows, passed.firstRows(rows));
+          addRows(dvSums, send.rows(), rows, passed.secondRows(rows));
+        }
       }
     }
-    for (AttentionCall call : hop.calls()) {
-      Tensor dkPart = partialLike("hop-dk", gradients.k(), call.kv());
-      Tensor dvPart = partialLike("hop-dv", gradients.v(), call.kv());
+    for (AttentionCall call : hop.mergedCalls()) {
+      Tensor dkPart = partialLike("hop-dk", gradients.k(), call.keys());
+      Tensor dvPart = partialLike("hop-dv", gradients.v(), call.keys());
       attend(call, kv, dkPart, dvPart);
-      addRows(dkSums, send.rows(), call.kv(), dkPart);
-      addRows(dvSums, send.rows(), call.kv(), dvPart);
+      long begin = 0;
+      for (RowRange rows : call.kvSegments()) {
+        addRows(dkSums, send.rows(), rows, dkPart.slice(1, begin, begin + rows.length()));
+        addRows(dvSums, send.rows(), rows, dvPart.slice(1, begin, begin + rows.length()));
+        begin += rows.length();
+      }
     }
     if (!inPlace) {
       recording.copy(block.first(), dkSums);
@@ -173,63 +214,66 @@ final class RingBackward {
   }
 
   private void attend(AttentionCall call, KvExchange.Block kv, Tensor dkOut, Tensor dvOut) {
-    RingForward.requireDense(call);
-    Tensor dqPart = partialLike("hop-dq", gradients.q(), call.q());
-    var grad =
-        FlashAttentionScoreGrad.builder()
-            .query(Recording.rows(tensors.q(), call.q()))
-            .key(kv.firstRows(call.kv()))
-            .value(kv.secondRows(call.kv()))
-            .dy(Recording.rows(gradients.out(), call.q()))
-            .softmaxMax(denseStatistic("hop-max", call.q(), true))
-            .softmaxSum(denseStatistic("hop-sum", call.q(), false))
-            .attentionIn(Recording.rows(tensors.out(), call.q()))
-            .scaleValue(recording.config().scale())
-            .inputLayout(Layout.BSND)
-            .dq(dqPart)
-            .dk(dkOut)
-            .dv(dvOut)
-            .build();
-    recording.program().add(() -> grad.run(recording.compute(), recording.workspace()));
+    Tensor dqPart = partialLike("hop-dq", gradients.q(), call.q().length());
+    LocalTensors inputs =
+        new LocalTensors(
+            Recording.rows(tensors.q(), call.q()),
+            kv.firstRows(call),
+            kv.secondRows(call),
+            Recording.rows(tensors.out(), call.q()));
+    LocalTensors.Gradients outputs =
+        new LocalTensors.Gradients(
+            Recording.rows(gradients.out(), call.q()), dqPart, dkOut, dvOut);
+    CallRecorder.Statistics statistics = statistics(call);
+    CallRecorder recorder = new CallRecorder(recording, call);
+    if (call.segments() == 1) {
+      recorder.backward(inputs, statistics, outputs);
+    } else {
+      for (int b = 0; b < recording.batch(); b++) {
+        recorder.backward(
+            inputs.packed(b), RingForward.packed(statistics, b), outputs.packed(b));
+      }
+    }
     dq.add(call.q(), dqPart);
   }
 
-  /** The final maxima or sums of some rows as {@code [batch, heads, rows, 8]}. */
-  private Tensor denseStatistic(String name, RowRange rows, boolean max) {
+  /** The final statistics of a call's queries as {@code [batch, heads, rows, 8]}, segment after segment. */
+  private CallRecorder.Statistics statistics(AttentionCall call) {
     int batch = recording.batch();
-    if (batch == 1) {
-      List<SoftmaxStats.Piece> pieces = stats.pieces(0, rows);
-      Tensor only = max ? pieces.getFirst().max() : pieces.getFirst().sum();
-      if (pieces.size() == 1 && only.isContiguous()) {
-        return only;
+    if (batch == 1 && call.segments() == 1) {
+      List<SoftmaxStats.Piece> pieces = stats.pieces(0, call.q());
+      if (pieces.size() == 1 && pieces.getFirst().max().isContiguous()) {
+        return new CallRecorder.Statistics(pieces.getFirst().max(), pieces.getFirst().sum());
       }
     }
-    Tensor dense =
-        recording.scratch(
-            name,
-            DataType.FLOAT,
-            batch,
-            recording.config().heads(),
-            rows.length(),
-            Recording.STATISTIC_COPIES);
+    long[] shape = {
+      batch, recording.config().heads(), call.q().length(), Recording.STATISTIC_COPIES
+    };
+    var copies =
+        new CallRecorder.Statistics(
+            recording.scratch("hop-max", DataType.FLOAT, shape),
+            recording.scratch("hop-sum", DataType.FLOAT, shape));
     for (int b = 0; b < batch; b++) {
-      for (SoftmaxStats.Piece piece : stats.pieces(b, rows)) {
-        RowRange part = piece.rows().shift(-rows.begin());
-        recording.copy(
-            dense.slice(0, b, b + 1).slice(2, part.begin(), part.end()),
-            max ? piece.max() : piece.sum());
+      for (RowRange segment : call.qSegments()) {
+        CallRecorder.Statistics block =
+            RingForward.segmentOf(copies, b, segment.shift(-call.q().begin()));
+        for (SoftmaxStats.Piece piece : stats.pieces(b, segment)) {
+          RowRange rows = piece.rows().shift(-segment.begin());
+          recording.copy(block.max().slice(2, rows.begin(), rows.end()), piece.max());
+          recording.copy(block.sum().slice(2, rows.begin(), rows.end()), piece.sum());
+        }
       }
     }
-    return dense;
+    return copies;
   }
 
-  private void addRows(Tensor sums, RowRange sumRows, RowRange rows, Tensor part) {
-    recording.add(Recording.rows(sums, rows.shift(-sumRows.begin())), part);
+  private void addRows(Tensor sums, RowSet sumRows, RowRange rows, Tensor part) {
+    recording.add(Recording.rows(sums, sumRows.positions(rows)), part);
   }
 
-  private Tensor partialLike(String name, Tensor like, RowRange rows) {
+  private Tensor partialLike(String name, Tensor like, long rows) {
     return recording.scratch(
-        name, recording.dataType(), like.size(0), rows.length(), like.size(2), like.size(3));
+        name, recording.dataType(), like.size(0), rows, like.size(2), like.size(3));
   }
 
   private Tensor sumsLike(String name, Tensor like) {

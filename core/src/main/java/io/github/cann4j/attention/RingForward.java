@@ -3,19 +3,18 @@ package io.github.cann4j.attention;
 
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Tensor;
-import io.github.cann4j.aclnn.FlashAttentionScore;
-import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.plan.AttentionCall;
 import io.github.cann4j.plan.AttentionStep;
 import io.github.cann4j.plan.RowRange;
 import java.util.List;
-import java.util.function.Function;
+import java.util.function.ToLongFunction;
 
-/** Records the forward steps of a ring rank: the local one, then a dense rectangle per hop, merged in fp32. */
+/** Records the forward steps of a ring rank: the local one, then those on received rows, merged in fp32. */
 final class RingForward {
   private final Recording recording;
   private final LocalTensors tensors;
   private final SoftmaxStats stats;
+  private final List<AttentionStep> steps;
   private final List<AttentionStep> hops;
   private final KvExchange exchange;
   private final LocalAttention local;
@@ -25,13 +24,16 @@ final class RingForward {
       LocalTensors tensors,
       SoftmaxStats stats,
       List<AttentionStep> steps,
+      long validRows,
       KvExchange exchange) {
     this.recording = recording;
     this.tensors = tensors;
     this.stats = stats;
+    this.steps = steps;
     this.hops = steps.subList(1, steps.size());
     this.exchange = exchange;
-    this.local = new LocalAttention(recording, tensors, stats, steps.getFirst());
+    this.local =
+        new LocalAttention(recording, tensors, stats, steps.getFirst().firstCalls(), validRows);
   }
 
   void record() {
@@ -39,13 +41,16 @@ final class RingForward {
     sender.post(0);
     local.forward();
     RowAccumulator out =
-        new RowAccumulator(recording, "out-sums", tensors.out(), queryRows(hops));
+        new RowAccumulator(recording, "out-sums", tensors.out(), mergedQueries(steps));
     out.begin();
     reserve();
+    for (AttentionCall call : steps.getFirst().mergedCalls()) {
+      attend(call, KvExchange.Block.own(tensors), out);
+    }
     for (int i = 0; i < hops.size(); i++) {
       exchange.await(i);
       sender.post(i + 1);
-      for (AttentionCall call : hops.get(i).calls()) {
+      for (AttentionCall call : hops.get(i).mergedCalls()) {
         attend(call, exchange.received(i), out);
       }
     }
@@ -54,94 +59,124 @@ final class RingForward {
 
   /** Makes room for the largest call: growing from call to call would leave smaller buffers behind. */
   private void reserve() {
-    AttentionConfig config = recording.config();
-    long batch = recording.batch();
-    long queries = mostRows(hops, AttentionCall::q);
+    long queries = most(steps, call -> call.q().length());
     if (queries > 0) {
-      recording.scratch(
-          "hop-out", config.dataType(), batch, queries, config.heads(), config.headDimV());
-      long copies = Recording.STATISTIC_COPIES;
-      recording.scratch("hop-max", DataType.FLOAT, batch, config.heads(), queries, copies);
-      recording.scratch("hop-sum", DataType.FLOAT, batch, config.heads(), queries, copies);
+      partialOut(queries);
+      partialStatistics(queries);
       PartialMerge.reserve(recording, queries);
     }
   }
 
-  /** The most rows that a call of the hops has. */
-  static long mostRows(List<AttentionStep> hops, Function<AttentionCall, RowRange> rows) {
-    return hops.stream()
-        .flatMap(hop -> hop.calls().stream())
-        .mapToLong(call -> rows.apply(call).length())
+  /** The most of something that a merged call has. */
+  static long most(List<AttentionStep> steps, ToLongFunction<AttentionCall> number) {
+    return steps.stream()
+        .flatMap(step -> step.mergedCalls().stream())
+        .mapToLong(number)
         .max()
         .orElse(0);
   }
 
-  private void attend(AttentionCall call, KvExchange.Block kv, RowAccumulator out) {
-    requireDense(call);
-    AttentionConfig config = recording.config();
-    long batch = recording.batch();
-    long queries = call.q().length();
-    Tensor partial =
-        recording.scratch(
-            "hop-out", config.dataType(), batch, queries, config.heads(), config.headDimV());
-    Tensor max =
-        recording.scratch(
-            "hop-max",
-            DataType.FLOAT,
-            batch,
-            config.heads(),
-            queries,
-            Recording.STATISTIC_COPIES);
-    Tensor sum =
-        recording.scratch(
-            "hop-sum",
-            DataType.FLOAT,
-            batch,
-            config.heads(),
-            queries,
-            Recording.STATISTIC_COPIES);
-    var score =
-        FlashAttentionScore.builder()
-            .query(Recording.rows(tensors.q(), call.q()))
-            .key(kv.firstRows(call.kv()))
-            .value(kv.secondRows(call.kv()))
-            .scaleValue(config.scale())
-            .inputLayout(Layout.BSND)
-            .softmaxMax(max)
-            .softmaxSum(sum)
-            .attentionOut(partial)
-            .build();
-    recording.program().add(() -> score.run(recording.compute(), recording.workspace()));
-    for (int b = 0; b < batch; b++) {
-      for (SoftmaxStats.Piece piece : stats.pieces(b, call.q())) {
-        RowRange inCall = piece.rows().shift(-call.q().begin());
-        Tensor accumulated = out.rows(piece.rows());
-        PartialMerge.record(
-            recording,
-            Recording.packedRows(accumulated, b, new RowRange(0, inCall.length())),
-            piece,
-            Recording.packedRows(partial, b, inCall),
-            max.slice(0, b, b + 1).slice(2, inCall.begin(), inCall.end()),
-            sum.slice(0, b, b + 1).slice(2, inCall.begin(), inCall.end()));
-      }
-    }
-  }
-
-  /** The smallest range that holds all query rows of the hops. */
-  static RowRange queryRows(List<AttentionStep> hops) {
+  /** The smallest range that holds all query rows of merged calls. */
+  static RowRange mergedQueries(List<AttentionStep> steps) {
     RowRange rows = RowRange.EMPTY;
-    for (AttentionStep hop : hops) {
-      for (AttentionCall call : hop.calls()) {
+    for (AttentionStep step : steps) {
+      for (AttentionCall call : step.mergedCalls()) {
         rows = rows.hull(call.q());
       }
     }
     return rows;
   }
 
-  static void requireDense(AttentionCall call) {
-    if (call.causal() || call.segments() != 1) {
-      throw new UnsupportedOperationException(
-          "hop call " + call + " is no dense rectangle; use contiguous or zigzag sharding");
+  private Tensor partialOut(long queries) {
+    AttentionConfig config = recording.config();
+    return recording.scratch(
+        "hop-out",
+        config.dataType(),
+        recording.batch(),
+        queries,
+        config.heads(),
+        config.headDimV());
+  }
+
+  /** {@code [batch, heads, queries, 8]} */
+  private CallRecorder.Statistics partialStatistics(long queries) {
+    long[] shape = {
+      recording.batch(), recording.config().heads(), queries, Recording.STATISTIC_COPIES
+    };
+    return new CallRecorder.Statistics(
+        recording.scratch("hop-max", DataType.FLOAT, shape),
+        recording.scratch("hop-sum", DataType.FLOAT, shape));
+  }
+
+  private void attend(AttentionCall call, KvExchange.Block kv, RowAccumulator out) {
+    long queries = call.q().length();
+    Tensor partial = partialOut(queries);
+    CallRecorder.Statistics statistics = partialStatistics(queries);
+    if (call.segments() == 1) {
+      new CallRecorder(recording, call)
+          .forward(
+              Recording.rows(tensors.q(), call.q()),
+              kv.firstRows(call),
+              kv.secondRows(call),
+              statistics,
+              partial);
+    } else {
+      RowRange all = new RowRange(0, queries);
+      RowRange keys = new RowRange(0, call.keys());
+      for (int b = 0; b < recording.batch(); b++) {
+        new CallRecorder(recording, call)
+            .forward(
+                Recording.packedRows(tensors.q(), b, call.q()),
+                Recording.packedRows(kv.firstRows(call), b, keys),
+                Recording.packedRows(kv.secondRows(call), b, keys),
+                packed(statistics, b),
+                Recording.packedRows(partial, b, all));
+      }
     }
+    for (int b = 0; b < recording.batch(); b++) {
+      for (RowRange segment : call.qSegments()) {
+        RowRange inCall = segment.shift(-call.q().begin());
+        CallRecorder.Statistics block = segmentOf(statistics, b, inCall);
+        for (SoftmaxStats.Piece piece : stats.pieces(b, segment)) {
+          RowRange rows = piece.rows().shift(-call.q().begin());
+          RowRange inBlock = piece.rows().shift(-segment.begin());
+          PartialMerge.record(
+              recording,
+              Recording.packedRows(out.rows(piece.rows()), b, new RowRange(0, rows.length())),
+              piece,
+              Recording.packedRows(partial, b, rows),
+              block.max().slice(2, inBlock.begin(), inBlock.end()),
+              block.sum().slice(2, inBlock.begin(), inBlock.end()));
+        }
+      }
+    }
+  }
+
+  /** One batch element of {@code [batch, heads, rows, 8]} as a variable-length kernel declares it. */
+  static CallRecorder.Statistics packed(CallRecorder.Statistics statistics, int batch) {
+    return new CallRecorder.Statistics(
+        packed(statistics.max(), batch), packed(statistics.sum(), batch));
+  }
+
+  private static Tensor packed(Tensor statistic, int batch) {
+    return statistic
+        .slice(0, batch, batch + 1)
+        .reshape(statistic.size(2), statistic.size(1), statistic.size(3));
+  }
+
+  /**
+   * The statistics of one segment as {@code [1, heads, rows, 8]}: both kernels write those of a segment as one block
+   * {@code [heads][rows][8]}.
+   */
+  static CallRecorder.Statistics segmentOf(
+      CallRecorder.Statistics statistics, int batch, RowRange rows) {
+    return new CallRecorder.Statistics(
+        segmentOf(statistics.max(), batch, rows), segmentOf(statistics.sum(), batch, rows));
+  }
+
+  private static Tensor segmentOf(Tensor statistic, int batch, RowRange rows) {
+    return packed(statistic, batch)
+        .slice(0, rows.begin(), rows.end())
+        .reshape(1, statistic.size(1), rows.length(), statistic.size(3));
   }
 }

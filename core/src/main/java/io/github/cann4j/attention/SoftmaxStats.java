@@ -3,9 +3,11 @@ package io.github.cann4j.attention;
 
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Tensor;
+import io.github.cann4j.aclnn.TensorOps;
 import io.github.cann4j.plan.AttentionCall;
 import io.github.cann4j.plan.RowRange;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -14,11 +16,13 @@ import java.util.List;
  * addressed as strided views; nothing is ever reordered.
  */
 final class SoftmaxStats {
+  private final Recording recording;
   private final Tensor max;
   private final Tensor sum;
   private final long rows;
   private final int heads;
   private final List<RowRange> segments;
+  private final List<RowRange> outside;
 
   /**
    * One part of a row range that lies in one block.
@@ -29,36 +33,60 @@ final class SoftmaxStats {
    */
   record Piece(RowRange rows, Tensor max, Tensor sum) {}
 
-  SoftmaxStats(Recording recording, long rows, List<AttentionCall> localCalls) {
+  /**
+   * Reserves the statistics.
+   *
+   * @param recording of the forward program
+   * @param rows of the rank, padding included
+   * @param firstCalls begin the output of the queries that they have
+   * @param validRows rows before the padding
+   */
+  SoftmaxStats(
+      Recording recording, long rows, List<AttentionCall> firstCalls, long validRows) {
+    this.recording = recording;
     this.rows = rows;
     this.heads = recording.config().heads();
     long elements = recording.batch() * rows * heads * Recording.STATISTIC_COPIES;
     max = recording.kept(DataType.FLOAT, elements);
     sum = recording.kept(DataType.FLOAT, elements);
     segments = new ArrayList<>();
-    for (AttentionCall call : localCalls) {
-      for (int i = 0; i < call.segments(); i++) {
-        segments.add(call.qSegment(i));
+    firstCalls.forEach(call -> segments.addAll(call.qSegments()));
+    outside = LocalAttention.gaps(segments, validRows);
+    segments.addAll(outside);
+    segments.sort(Comparator.comparingLong(RowRange::begin));
+  }
+
+  /** Lets queries that no first call has begin with a sum of nothing. */
+  void beginOutside() {
+    for (RowRange gap : outside) {
+      for (int b = 0; b < recording.batch(); b++) {
+        Tensor gapMax = packed(max, b, gap);
+        recording
+            .program()
+            .add(
+                () ->
+                    TensorOps.inplaceFillScalar(
+                        gapMax, -Float.MAX_VALUE, recording.compute(), recording.workspace()));
+        recording.zero(packed(sum, b, gap));
       }
     }
   }
 
-  /** Maxima of whole segments of one batch element, as the variable-length kernel declares them. */
-  Tensor packedMax(int batch, RowRange callRows) {
-    return packed(max, batch, callRows);
+  /** Those of whole segments of one batch element, as the variable-length kernel declares them. */
+  CallRecorder.Statistics packed(int batch, RowRange callRows) {
+    return new CallRecorder.Statistics(packed(max, batch, callRows), packed(sum, batch, callRows));
   }
 
-  Tensor packedSum(int batch, RowRange callRows) {
-    return packed(sum, batch, callRows);
+  /** Those of one whole segment of one batch element, as the dense kernel declares them. */
+  CallRecorder.Statistics segment(int batch, RowRange rows) {
+    long[] shape = {1, heads, rows.length(), Recording.STATISTIC_COPIES};
+    return new CallRecorder.Statistics(
+        packed(max, batch, rows).reshape(shape), packed(sum, batch, rows).reshape(shape));
   }
 
-  /** Maxima as the dense kernel declares them; only if all rows are one segment. */
-  Tensor denseMax() {
-    return dense(max);
-  }
-
-  Tensor denseSum() {
-    return dense(sum);
+  /** All, as the dense kernel declares them; only if all rows are one segment. */
+  CallRecorder.Statistics dense() {
+    return new CallRecorder.Statistics(dense(max), dense(sum));
   }
 
   private Tensor packed(Tensor statistic, int batch, RowRange callRows) {

@@ -8,8 +8,8 @@ import java.util.Objects;
 /**
  * One attention kernel call. Segment i attends from its query rows to its own key rows, as the mask
  * says. Query rows of segments lie end to end in the computing ring rank's local memory order; key
- * rows lie end to end in the memory that the call reads: the owner's local rows in step 0, else
- * the rows that the step received.
+ * rows lie end to end in the memory that the call reads: the owner's local rows in step 0, else the
+ * rows that the step received.
  *
  * <p>Key rows of different calls may overlap, so gradients of keys are to be added up over calls.
  *
@@ -18,8 +18,7 @@ import java.util.Objects;
  *     {@link KvGather}, of the gathered rows
  * @param mask which keys of its segment a query sees
  */
-public record AttentionCall(
-    List<RowRange> qSegments, List<RowRange> kvSegments, CallMask mask) {
+public record AttentionCall(List<RowRange> qSegments, List<RowRange> kvSegments, CallMask mask) {
   /**
    * Checks and copies the segments.
    *

@@ -110,9 +110,6 @@ public sealed interface CallMask {
     long below = Math.clamp(low - first, 0, count);
     long above = Math.clamp(first + count - 1 - high, 0, count - below);
     long between = count - below - above;
-    return below * low
-        + above * high
-        + between * (first + below)
-        + between * (between - 1) / 2;
+    return below * low + above * high + between * (first + below) + between * (between - 1) / 2;
   }
 }

@@ -11,13 +11,13 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.stream.Stream;
 
 /**
- * How attention over one packed sequence is spread over context-parallel ranks: which rows a
- * rank holds, which kernel calls it makes and which rows travel. Computed once per batch, the same
- * on every rank, carried out by the executors in {@code io.github.cann4j.attention}.
+ * How attention over one packed sequence is spread over context-parallel ranks: which rows a rank
+ * holds, which kernel calls it makes and which rows travel. Computed once per batch, the same on
+ * every rank, carried out by the executors in {@code io.github.cann4j.attention}.
  *
- * <p>A query row attends to those rows of its document that the mask allows; every such (query, key)
- * pair is in exactly one call of one ring rank, and no other pair is. Padding rows are in no call and no
- * transfer.
+ * <p>A query row attends to those rows of its document that the mask allows; every such (query,
+ * key) pair is in exactly one call of one ring rank, and no other pair is. Padding rows are in no
+ * call and no transfer.
  *
  * <p>Three orders of rows occur: <em>global</em> (the packed sequence), a <em>ring rank's local
  * order</em> (its chunks end to end; what steps are counted in) and a <em>CP rank's local

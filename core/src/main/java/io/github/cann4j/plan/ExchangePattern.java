@@ -16,9 +16,9 @@ public enum ExchangePattern {
    */
   RING,
   /**
-   * Every rank first gathers all rows that it needs, each straight from its owner, and then computes
-   * without merging; their gradients go straight back. Takes memory for all these rows at once. Sends
-   * only rows that the receiver needs.
+   * Every rank first gathers all rows that it needs, each straight from its owner, and then
+   * computes without merging; their gradients go straight back. Takes memory for all these rows at
+   * once. Sends only rows that the receiver needs.
    */
   ALL_GATHER
 }

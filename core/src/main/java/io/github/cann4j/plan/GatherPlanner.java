@@ -65,7 +65,8 @@ final class GatherPlanner {
   private void addLocal(RankPieces.Document document, CallSplitter calls) {
     if (geometry.mask() instanceof AttentionMask.General(GeneralMask pattern)) {
       RowRange piece = document.pieces().getFirst();
-      addPattern(pattern, piece, document.local(), RowSet.of(piece), document.local().begin(), calls);
+      addPattern(
+          pattern, piece, document.local(), RowSet.of(piece), document.local().begin(), calls);
     } else {
       new LocalCalls(geometry, calls, calls).add(document);
     }
@@ -135,9 +136,7 @@ final class GatherPlanner {
               calls.add(
                   rows.shift(queries.begin() - piece.begin()),
                   new RowRange(first, first + blockKeys.rows()),
-                  dense
-                      ? CallMask.DENSE
-                      : new CallMask.General(pattern, rows.begin(), blockKeys));
+                  dense ? CallMask.DENSE : new CallMask.General(pattern, rows.begin(), blockKeys));
             })
         .visit(piece, keys);
   }

@@ -25,8 +25,7 @@ final class LocalCalls {
       case AttentionMask.Full _ -> first.add(local, local, CallMask.DENSE);
       case AttentionMask.Prefix _ -> {
         RowRange prefix =
-            new RowRange(
-                document.rows().begin(), geometry.visible().prefixEnd(document.index()));
+            new RowRange(document.rows().begin(), geometry.visible().prefixEnd(document.index()));
         long rows = 0;
         for (RowRange piece : document.pieces()) {
           rows += piece.intersect(prefix).length();

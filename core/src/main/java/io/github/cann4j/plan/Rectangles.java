@@ -79,8 +79,7 @@ final class Rectangles {
       RowRange queries,
       int owner,
       AttentionMask.SlidingWindow window) {
-    RowRange seen =
-        geometry.visible().of(document.index(), piece).ranges().getFirst();
+    RowRange seen = geometry.visible().of(document.index(), piece).ranges().getFirst();
     forChunks(owner, seen, (keys, local) -> addWindow(piece, queries, keys, local, window));
   }
 
@@ -94,8 +93,7 @@ final class Rectangles {
     boolean before = chunk.end() <= piece.begin();
     RowRange keys =
         chunk.intersect(
-            new RowRange(
-                Math.max(0, piece.begin() - window.left()), piece.end() + window.right()));
+            new RowRange(Math.max(0, piece.begin() - window.left()), piece.end() + window.right()));
     if (keys.isEmpty()) {
       return;
     }
@@ -159,9 +157,7 @@ final class Rectangles {
               calls.add(
                   rows.shift(toLocalQuery),
                   range.shift(toLocalKey),
-                  dense
-                      ? CallMask.DENSE
-                      : new CallMask.General(pattern, rows.begin(), keys));
+                  dense ? CallMask.DENSE : new CallMask.General(pattern, rows.begin(), keys));
             });
     for (RowRange range : seen.intersect(chunk).ranges()) {
       blocks.visit(piece, RowSet.of(range));

@@ -101,8 +101,13 @@ public final class RowSet {
     return before[i] + row - ranges.get(i).begin();
   }
 
-  /** The row with so many rows of the set before it. */
-  long row(long position) {
+  /**
+   * The row with so many rows of the set before it.
+   *
+   * @param position 0 … rows − 1
+   * @return the row
+   */
+  public long row(long position) {
     int low = 0;
     int high = ranges.size() - 1;
     while (low < high) {
@@ -116,8 +121,14 @@ public final class RowSet {
     return ranges.get(low).begin() + position - before[low];
   }
 
-  /** Where some consecutive rows of the set lie when its rows lie end to end. */
-  RowRange positions(RowRange rows) {
+  /**
+   * Where some consecutive rows of the set lie when its rows lie end to end.
+   *
+   * @param rows not empty
+   * @return positions
+   * @throws IllegalArgumentException if the set does not have the first of them
+   */
+  public RowRange positions(RowRange rows) {
     long begin = position(rows.begin());
     return new RowRange(begin, begin + rows.length());
   }
@@ -125,9 +136,7 @@ public final class RowSet {
   /** Rows of the set before any row. */
   long rowsBefore(long row) {
     int i = rangeEndingAfter(row);
-    return i == ranges.size()
-        ? rows()
-        : before[i] + Math.max(0, row - ranges.get(i).begin());
+    return i == ranges.size() ? rows() : before[i] + Math.max(0, row - ranges.get(i).begin());
   }
 
   /**

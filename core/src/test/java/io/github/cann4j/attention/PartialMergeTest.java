@@ -10,6 +10,7 @@ import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.Workspace;
 import io.github.cann4j.plan.AttentionCall;
+import io.github.cann4j.plan.CallMask;
 import io.github.cann4j.plan.RowRange;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -49,7 +50,11 @@ class PartialMergeTest {
       Recording recording =
           new Recording(program, stream, stream, workspace, lease, null, config);
       SoftmaxStats stats =
-          new SoftmaxStats(recording, ROWS, List.of(AttentionCall.dense(all, all)));
+          new SoftmaxStats(
+              recording,
+              ROWS,
+              List.of(new AttentionCall(List.of(all), List.of(all), CallMask.DENSE)),
+              ROWS);
       float[] out = gaussian(ROWS * HEADS * DIM);
       float[] max = statistics(ROWS, false);
       float[] sum = statistics(ROWS, true);
@@ -57,8 +62,8 @@ class PartialMergeTest {
       float[] partialMax = statistics(n, false);
       float[] partialSum = statistics(n, true);
       Tensor tOut = upload(device, out, ROWS, HEADS, DIM);
-      stats.denseMax().buffer().copyFrom(MemorySegment.ofArray(max));
-      stats.denseSum().buffer().copyFrom(MemorySegment.ofArray(sum));
+      stats.dense().max().buffer().copyFrom(MemorySegment.ofArray(max));
+      stats.dense().sum().buffer().copyFrom(MemorySegment.ofArray(sum));
       SoftmaxStats.Piece piece = stats.pieces(0, rows).getFirst();
       assertEquals(rows, piece.rows());
       PartialMerge merge =
@@ -76,8 +81,8 @@ class PartialMergeTest {
       stream.synchronize();
 
       float[] mergedOut = download(tOut.buffer(), out.length);
-      float[] mergedMax = download(stats.denseMax().buffer(), max.length);
-      float[] mergedSum = download(stats.denseSum().buffer(), sum.length);
+      float[] mergedMax = download(stats.dense().max().buffer(), max.length);
+      float[] mergedSum = download(stats.dense().sum().buffer(), sum.length);
       for (int head = 0; head < HEADS; head++) {
         for (int row = 0; row < ROWS; row++) {
           int at = (head * ROWS + row) * COPIES;

@@ -102,9 +102,7 @@ class ContextParallelPlanTest {
     AttentionCall call = plan.steps(0).getFirst().calls().getFirst();
     assertEquals(
         new AttentionCall(
-            List.of(rows(0, 1), rows(1, 6)),
-            List.of(rows(0, 1), rows(1, 6)),
-            CallMask.CAUSAL),
+            List.of(rows(0, 1), rows(1, 6)), List.of(rows(0, 1), rows(1, 6)), CallMask.CAUSAL),
         call);
     assertEquals(6, plan.validRingRows(0));
     assertEquals(8, plan.validRingRows(1));
@@ -167,9 +165,7 @@ class ContextParallelPlanTest {
         List.of(
             new AttentionCall(List.of(rows(0, 4)), List.of(rows(0, 4)), CallMask.CAUSAL),
             new AttentionCall(
-                List.of(rows(4, 5), rows(5, 7)),
-                List.of(rows(0, 5), rows(5, 7)),
-                CallMask.CAUSAL)),
+                List.of(rows(4, 5), rows(5, 7)), List.of(rows(0, 5), rows(5, 7)), CallMask.CAUSAL)),
         plan.steps(0).getFirst().calls());
   }
 
@@ -237,9 +233,7 @@ class ContextParallelPlanTest {
             ContextParallelPlan.builder(sequence, grid).sharding(Sharding.CONTIGUOUS).build(),
             ContextParallelPlan.builder(sequence, grid).pattern(ExchangePattern.RING).build(),
             ContextParallelPlan.builder(sequence, grid).maxSequencesPerCall(7).build(),
-            ContextParallelPlan.builder(sequence, grid)
-                .pattern(ExchangePattern.ALL_GATHER)
-                .build(),
+            ContextParallelPlan.builder(sequence, grid).pattern(ExchangePattern.ALL_GATHER).build(),
             ContextParallelPlan.builder(sequence, grid).mask(AttentionMask.full()).build(),
             ContextParallelPlan.builder(sequence, grid)
                 .mask(AttentionMask.slidingWindow(2, 0))

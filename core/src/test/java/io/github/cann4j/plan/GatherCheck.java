@@ -86,8 +86,7 @@ final class GatherCheck {
         }
       }
       if (owner != r && !needed.isEmpty()) {
-        RowSet rows =
-            RowSet.of(needed.stream().map(row -> new RowRange(row, row + 1)).toList());
+        RowSet rows = RowSet.of(needed.stream().map(row -> new RowRange(row, row + 1)).toList());
         expected.add(new Transfer(owner, owner, rows));
         assertTrue(plan.gather(owner).sends().contains(new Transfer(r, owner, rows)));
       }
@@ -96,11 +95,9 @@ final class GatherCheck {
     assertEquals(
         plan.forwardRowsSent(r), gather.sends().stream().mapToLong(t -> t.rows().rows()).sum());
     assertEquals(
-        plan.gradientRowsSent(r),
-        gather.receives().stream().mapToLong(t -> t.rows().rows()).sum());
+        plan.gradientRowsSent(r), gather.receives().stream().mapToLong(t -> t.rows().rows()).sum());
     for (Transfer send : gather.sends()) {
-      assertTrue(
-          plan.gather(send.peer()).receives().contains(new Transfer(r, r, send.rows())));
+      assertTrue(plan.gather(send.peer()).receives().contains(new Transfer(r, r, send.rows())));
     }
   }
 

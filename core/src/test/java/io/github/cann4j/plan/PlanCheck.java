@@ -273,8 +273,7 @@ final class PlanCheck {
         int owner = step.owner();
         for (int k = 0; k < local; k++) {
           assertTrue(
-              sent.contains(new RowRange(k, k + 1)) || gradient[k] == 0,
-              "a gradient stays behind");
+              sent.contains(new RowRange(k, k + 1)) || gradient[k] == 0, "a gradient stays behind");
         }
         if (step.gradientSend().isEmpty()) {
           continue;
