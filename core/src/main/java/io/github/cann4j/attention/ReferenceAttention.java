@@ -2,27 +2,26 @@
 package io.github.cann4j.attention;
 
 import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.plan.AttentionMask;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Causal attention over packed documents in double precision and plain Java: the yardstick for
- * every other implementation.
+ * Attention over packed documents, causal or under any other mask, in double precision and plain
+ * Java: the yardstick for every other implementation.
  *
  * <p>Layouts are TND: rows x heads x head dimension, dense, padding rows included. With T = {@code
  * sequence().length()}, N query heads and M key/value heads: query [T][N][D], key [T][M][D], value
  * [T][M][Dv], out and dy [T][N][Dv]; query head n uses key/value head n / (N / M). A row attends to
- * the rows of its document up to itself. Padding rows have output and gradients 0, and their inputs
- * are not read.
+ * those rows of its document that the mask allows. Rows without any have output and gradients 0, as
+ * padding rows do, whose inputs are not read.
  *
  * <p>Results do not depend on the number of threads; work runs on the common fork-join pool with
  * memory that is linear in T. Immutable and thread-safe.
  */
 public final class ReferenceAttention {
-  private static final int BLOCK = 64;
-
   private final PackedSequence sequence;
   private final int heads;
   private final int kvHeads;
@@ -30,6 +29,7 @@ public final class ReferenceAttention {
   private final int headDimV;
   private final double scale;
   private final int rows;
+  private final VisibleKeys visible;
   private final List<Block> blocks;
 
   /** Rows begin .. end - 1 of the document documentBegin .. documentEnd - 1. */
@@ -43,8 +43,10 @@ public final class ReferenceAttention {
    * Result of forward.
    *
    * @param out [T][N][Dv]
-   * @param softmaxMax [T][N]: the largest scaled score of a row, negative infinity in padding
-   * @param softmaxSum [T][N]: the sum of exp(score - softmaxMax) of a row, 0 in padding
+   * @param softmaxMax [T][N]: the largest scaled score of a row, negative infinity in rows without
+   *     keys and in padding
+   * @param softmaxSum [T][N]: the sum of exp(score - softmaxMax) of a row, 0 in rows without keys
+   *     and in padding
    */
   public record Forward(double[] out, double[] softmaxMax, double[] softmaxSum) {}
 
@@ -58,7 +60,7 @@ public final class ReferenceAttention {
   public record Gradients(double[] dq, double[] dk, double[] dv) {}
 
   /**
-   * Checks the sizes; computes nothing.
+   * Causal attention. Checks the sizes; computes nothing.
    *
    * @param sequence documents and padding
    * @param heads query heads N, a multiple of {@code kvHeads}
@@ -70,6 +72,30 @@ public final class ReferenceAttention {
    */
   public ReferenceAttention(
       PackedSequence sequence, int heads, int kvHeads, int headDim, int headDimV, double scale) {
+    this(sequence, AttentionMask.causal(), heads, kvHeads, headDim, headDimV, scale);
+  }
+
+  /**
+   * Attention under a mask. Checks the sizes; computes nothing.
+   *
+   * @param sequence documents and padding
+   * @param mask which keys of its document a row attends to
+   * @param heads query heads N, a multiple of {@code kvHeads}
+   * @param kvHeads key/value heads M
+   * @param headDim D of query and key
+   * @param headDimV D of value and output, at most {@code headDim}
+   * @param scale factor of the scores, usually 1 / sqrt(D)
+   * @throws IllegalArgumentException if these do not fit together or the arrays would be too large
+   */
+  public ReferenceAttention(
+      PackedSequence sequence,
+      AttentionMask mask,
+      int heads,
+      int kvHeads,
+      int headDim,
+      int headDimV,
+      double scale) {
+    mask.requireFits(sequence);
     if (kvHeads < 1 || heads < 1 || heads % kvHeads != 0) {
       throw new IllegalArgumentException(
           "query heads must be a multiple of key/value heads, not " + heads + " and " + kvHeads);
@@ -89,12 +115,13 @@ public final class ReferenceAttention {
     this.headDimV = headDimV;
     this.scale = scale;
     rows = (int) sequence.length();
+    visible = new VisibleKeys(sequence, mask);
     blocks = new ArrayList<>();
     for (int i = 0; i < sequence.documentCount(); i++) {
       int begin = (int) sequence.documentBegin(i);
       int end = (int) sequence.documentEnd(i);
-      for (int row = begin; row < end; row += BLOCK) {
-        blocks.add(new Block(row, Math.min(end, row + BLOCK), begin, end));
+      for (int row = begin; row < end; row += BlockMath.SIZE) {
+        blocks.add(new Block(row, Math.min(end, row + BlockMath.SIZE), begin, end));
       }
     }
   }
@@ -234,37 +261,48 @@ public final class ReferenceAttention {
       double[] max,
       double[] sum) {
     int kvHead = head / (heads / kvHeads);
-    double[] keys = new double[headDim * BLOCK];
-    double[] p = new double[BLOCK];
-    for (int begin = q.documentBegin; begin < q.end; begin += BLOCK) {
-      int width = Math.min(BLOCK, q.end - begin);
-      transpose(key, begin, width, kvHeads, kvHead, headDim, keys);
-      for (int row = Math.max(q.begin, begin); row < q.end; row++) {
-        int visible = Math.min(width, row + 1 - begin);
+    double[] keys = new double[headDim * BlockMath.SIZE];
+    double[] p = new double[BlockMath.SIZE];
+    int endKey = visible.end(q.begin, q.end);
+    for (int begin = visible.begin(q.begin, q.end); begin < endKey; begin += BlockMath.SIZE) {
+      int width = Math.min(BlockMath.SIZE, endKey - begin);
+      BlockMath.transpose(key, begin, width, kvHeads, kvHead, headDim, keys);
+      for (int row = q.begin; row < q.end; row++) {
+        int from = Math.max(0, visible.begin(row) - begin);
+        int to = Math.min(width, visible.end(row) - begin);
+        if (from >= to) {
+          continue;
+        }
         int stat = row * heads + head;
-        multiply(query, stat * headDim, headDim, keys, p);
+        BlockMath.multiply(query, stat * headDim, headDim, keys, p);
+        BlockMath.scale(p, from, to - from, scale);
+        visible.fillHoles(row, begin, from, to, p, Double.NEGATIVE_INFINITY);
         double blockMax = max[stat];
-        for (int j = 0; j < visible; j++) {
-          p[j] *= scale;
+        for (int j = from; j < to; j++) {
           blockMax = Math.max(blockMax, p[j]);
+        }
+        if (blockMax == Double.NEGATIVE_INFINITY) {
+          continue;
         }
         double shrink = Math.exp(max[stat] - blockMax);
         double total = sum[stat] * shrink;
         int o = stat * headDimV;
-        scale(out, o, headDimV, shrink);
-        for (int j = 0; j < visible; j++) {
+        BlockMath.scale(out, o, headDimV, shrink);
+        for (int j = from; j < to; j++) {
           p[j] = Math.exp(p[j] - blockMax);
           total += p[j];
         }
-        int v = (begin * kvHeads + kvHead) * headDimV;
-        addRows(p, 0, visible, value, v, kvHeads * headDimV, out, o, headDimV);
+        int v = ((begin + from) * kvHeads + kvHead) * headDimV;
+        BlockMath.addRows(p, from, to - from, value, v, kvHeads * headDimV, out, o, headDimV);
         max[stat] = blockMax;
         sum[stat] = total;
       }
     }
     for (int row = q.begin; row < q.end; row++) {
       int stat = row * heads + head;
-      scale(out, stat * headDimV, headDimV, 1 / sum[stat]);
+      if (sum[stat] > 0) {
+        BlockMath.scale(out, stat * headDimV, headDimV, 1 / sum[stat]);
+      }
     }
   }
 
@@ -279,20 +317,27 @@ public final class ReferenceAttention {
       double[] delta,
       double[] dq) {
     int kvHead = head / (heads / kvHeads);
-    double[] keys = new double[headDim * BLOCK];
-    double[] values = new double[headDimV * BLOCK];
-    double[] p = new double[BLOCK];
-    double[] ds = new double[BLOCK];
-    for (int begin = q.documentBegin; begin < q.end; begin += BLOCK) {
-      int width = Math.min(BLOCK, q.end - begin);
-      transpose(key, begin, width, kvHeads, kvHead, headDim, keys);
-      transpose(value, begin, width, kvHeads, kvHead, headDimV, values);
-      for (int row = Math.max(q.begin, begin); row < q.end; row++) {
-        int visible = Math.min(width, row + 1 - begin);
+    double[] keys = new double[headDim * BlockMath.SIZE];
+    double[] values = new double[headDimV * BlockMath.SIZE];
+    double[] p = new double[BlockMath.SIZE];
+    double[] ds = new double[BlockMath.SIZE];
+    int endKey = visible.end(q.begin, q.end);
+    for (int begin = visible.begin(q.begin, q.end); begin < endKey; begin += BlockMath.SIZE) {
+      int width = Math.min(BlockMath.SIZE, endKey - begin);
+      BlockMath.transpose(key, begin, width, kvHeads, kvHead, headDim, keys);
+      BlockMath.transpose(value, begin, width, kvHeads, kvHead, headDimV, values);
+      for (int row = q.begin; row < q.end; row++) {
+        int from = Math.max(0, visible.begin(row) - begin);
+        int to = Math.min(width, visible.end(row) - begin);
+        if (from >= to) {
+          continue;
+        }
         int stat = row * heads + head;
-        scoreGrad(stat, visible, query, keys, dy, values, forward, delta, p, ds);
-        int k = (begin * kvHeads + kvHead) * headDim;
-        addRows(ds, 0, visible, key, k, kvHeads * headDim, dq, stat * headDim, headDim);
+        scoreGrad(stat, from, to, query, keys, dy, values, forward, delta, p, ds);
+        visible.fillHoles(row, begin, from, to, ds, 0);
+        int k = ((begin + from) * kvHeads + kvHead) * headDim;
+        BlockMath.addRows(
+            ds, from, to - from, key, k, kvHeads * headDim, dq, stat * headDim, headDim);
       }
     }
   }
@@ -308,47 +353,69 @@ public final class ReferenceAttention {
       double[] delta,
       double[] dk,
       double[] dv) {
-    double[] keys = new double[headDim * BLOCK];
-    double[] values = new double[headDimV * BLOCK];
-    double[] p = new double[BLOCK];
-    double[] ds = new double[BLOCK];
+    double[] keys = new double[headDim * BlockMath.SIZE];
+    double[] values = new double[headDimV * BlockMath.SIZE];
+    double[] p = new double[BlockMath.SIZE];
+    double[] ds = new double[BlockMath.SIZE];
     // [key of the block][query row of a block]
-    double[] pColumns = new double[BLOCK * BLOCK];
-    double[] dsColumns = new double[BLOCK * BLOCK];
-    transpose(key, kv.begin, kv.rows(), kvHeads, kvHead, headDim, keys);
-    transpose(value, kv.begin, kv.rows(), kvHeads, kvHead, headDimV, values);
+    double[] pColumns = new double[BlockMath.SIZE * BlockMath.SIZE];
+    double[] dsColumns = new double[BlockMath.SIZE * BlockMath.SIZE];
+    BlockMath.transpose(key, kv.begin, kv.rows(), kvHeads, kvHead, headDim, keys);
+    BlockMath.transpose(value, kv.begin, kv.rows(), kvHeads, kvHead, headDimV, values);
+    // Queries of a block that see a key of this one: firstSeeing[j] ... endSeeing[j] - 1, all but
+    // holes.
+    int[] firstSeeing = new int[BlockMath.SIZE];
+    int[] endSeeing = new int[BlockMath.SIZE];
     int group = heads / kvHeads;
+    int endRow = visible.endRow(kv.documentBegin, kv.documentEnd, kv.end);
     for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
-      for (int first = kv.begin; first < kv.documentEnd; first += BLOCK) {
-        int queries = Math.min(BLOCK, kv.documentEnd - first);
+      int firstRow = visible.firstRow(kv.documentBegin, kv.documentEnd, kv.begin);
+      for (int first = firstRow; first < endRow; first += BlockMath.SIZE) {
+        int queries = Math.min(BlockMath.SIZE, endRow - first);
+        Arrays.fill(firstSeeing, queries);
+        Arrays.fill(endSeeing, 0);
         for (int i = 0; i < queries; i++) {
-          int visible = Math.min(kv.rows(), first + i + 1 - kv.begin);
-          int stat = (first + i) * heads + head;
-          scoreGrad(stat, visible, query, keys, dy, values, forward, delta, p, ds);
-          for (int j = 0; j < visible; j++) {
-            pColumns[j * BLOCK + i] = p[j];
-            dsColumns[j * BLOCK + i] = ds[j];
+          int row = first + i;
+          int from = Math.max(0, visible.begin(row) - kv.begin);
+          int to = Math.min(kv.rows(), visible.end(row) - kv.begin);
+          if (from < to) {
+            int stat = row * heads + head;
+            scoreGrad(stat, from, to, query, keys, dy, values, forward, delta, p, ds);
+            visible.fillHoles(row, kv.begin, from, to, p, 0);
+            visible.fillHoles(row, kv.begin, from, to, ds, 0);
+          }
+          for (int j = 0; j < kv.rows(); j++) {
+            boolean sees = from <= j && j < to;
+            pColumns[j * BlockMath.SIZE + i] = sees ? p[j] : 0;
+            dsColumns[j * BlockMath.SIZE + i] = sees ? ds[j] : 0;
+            if (sees) {
+              firstSeeing[j] = Math.min(firstSeeing[j], i);
+              endSeeing[j] = i + 1;
+            }
           }
         }
         for (int j = 0; j < kv.rows(); j++) {
-          int hidden = Math.max(0, kv.begin + j - first);
-          int column = j * BLOCK + hidden;
-          int source = (first + hidden) * heads + head;
+          int seeing = endSeeing[j] - firstSeeing[j];
+          if (seeing <= 0) {
+            continue;
+          }
+          int column = j * BlockMath.SIZE + firstSeeing[j];
+          int source = (first + firstSeeing[j]) * heads + head;
           int target = (kv.begin + j) * kvHeads + kvHead;
-          addRows(
+          BlockMath.addRows(
               dsColumns,
               column,
-              queries - hidden,
+              seeing,
               query,
               source * headDim,
               heads * headDim,
               dk,
               target * headDim,
               headDim);
-          addRows(
+          BlockMath.addRows(
               pColumns,
               column,
-              queries - hidden,
+              seeing,
               dy,
               source * headDimV,
               heads * headDimV,
@@ -360,10 +427,14 @@ public final class ReferenceAttention {
     }
   }
 
-  /** Probabilities and scaled score gradients of one row against a block of keys. */
+  /**
+   * Probabilities and scaled score gradients of one row against keys {@code from .. to - 1} of a
+   * block.
+   */
   private void scoreGrad(
       int stat,
-      int visible,
+      int from,
+      int to,
       double[] query,
       double[] keys,
       double[] dy,
@@ -372,75 +443,13 @@ public final class ReferenceAttention {
       double[] delta,
       double[] p,
       double[] ds) {
-    multiply(query, stat * headDim, headDim, keys, p);
-    multiply(dy, stat * headDimV, headDimV, values, ds);
+    BlockMath.multiply(query, stat * headDim, headDim, keys, p);
+    BlockMath.multiply(dy, stat * headDimV, headDimV, values, ds);
     double max = forward.softmaxMax()[stat];
     double sum = forward.softmaxSum()[stat];
-    for (int j = 0; j < visible; j++) {
+    for (int j = from; j < to; j++) {
       p[j] = Math.exp(p[j] * scale - max) / sum;
       ds[j] = p[j] * (ds[j] - delta[stat]) * scale;
-    }
-  }
-
-  /** result[j] = sum over d of vector[offset + d] * transposed[d][j], for all columns. */
-  private static void multiply(
-      double[] vector, int offset, int dims, double[] transposed, double[] result) {
-    Arrays.fill(result, 0);
-    addRows(vector, offset, dims, transposed, 0, BLOCK, result, 0, BLOCK);
-  }
-
-  /**
-   * Adds {@code count} weighted rows of {@code width} elements to the target. Four rows at a time,
-   * because loading and storing the target is what takes the time.
-   */
-  private static void addRows(
-      double[] weights,
-      int weight,
-      int count,
-      double[] source,
-      int begin,
-      int stride,
-      double[] target,
-      int to,
-      int width) {
-    int row = 0;
-    for (; row + 4 <= count; row += 4) {
-      double a = weights[weight + row];
-      double b = weights[weight + row + 1];
-      double c = weights[weight + row + 2];
-      double d = weights[weight + row + 3];
-      int s = begin + row * stride;
-      int t = s + stride;
-      int u = t + stride;
-      int v = u + stride;
-      for (int i = 0; i < width; i++) {
-        target[to + i] +=
-            (a * source[s + i] + b * source[t + i]) + (c * source[u + i] + d * source[v + i]);
-      }
-    }
-    for (; row < count; row++) {
-      double a = weights[weight + row];
-      int s = begin + row * stride;
-      for (int i = 0; i < width; i++) {
-        target[to + i] += a * source[s + i];
-      }
-    }
-  }
-
-  private static void scale(double[] x, int begin, int n, double factor) {
-    for (int i = begin; i < begin + n; i++) {
-      x[i] *= factor;
-    }
-  }
-
-  /** Columns past {@code width} keep what they had; their results are not used. */
-  private static void transpose(
-      double[] source, int row, int width, int heads, int head, int dims, double[] target) {
-    for (int j = 0; j < width; j++) {
-      int begin = ((row + j) * heads + head) * dims;
-      for (int d = 0; d < dims; d++) {
-        target[d * BLOCK + j] = source[begin + d];
-      }
     }
   }
 

@@ -7,9 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.plan.AttentionMask;
+import io.github.cann4j.plan.GeneralMask;
+import io.github.cann4j.plan.RandomPlans;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ForkJoinPool;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -22,9 +29,20 @@ class ReferenceAttentionTest {
     System.out.println("ReferenceAttentionTest: -Dcann4j.test.seed=" + seed);
   }
 
-  private record Shape(PackedSequence sequence, int n, int m, int d, int dv, double scale) {
+  private record Shape(
+      PackedSequence sequence, AttentionMask mask, int n, int m, int d, int dv, double scale) {
+    Shape(PackedSequence sequence, int n, int m, int d, int dv, double scale) {
+      this(sequence, AttentionMask.causal(), n, m, d, dv, scale);
+    }
+
     ReferenceAttention attention() {
-      return new ReferenceAttention(sequence, n, m, d, dv, scale);
+      return mask instanceof AttentionMask.Causal
+          ? new ReferenceAttention(sequence, n, m, d, dv, scale)
+          : new ReferenceAttention(sequence, mask, n, m, d, dv, scale);
+    }
+
+    Shape with(AttentionMask other) {
+      return new Shape(sequence, other, n, m, d, dv, scale);
     }
   }
 
@@ -65,15 +83,19 @@ class ReferenceAttentionTest {
     double[] dq = new double[in.q.length];
     double[] dk = new double[in.k.length];
     double[] dv = new double[in.v.length];
+    boolean[][] allowed = new boolean[rows][rows];
+    for (int i = 0; i < rows; i++) {
+      for (int j = 0; j < rows; j++) {
+        allowed[i][j] = RandomPlans.allows(s.sequence, s.mask, i, j);
+      }
+    }
     for (int n = 0; n < s.n; n++) {
       for (int i = 0; i < rows; i++) {
         double[] p = new double[rows];
         double top = Double.NEGATIVE_INFINITY;
         for (int j = 0; j < rows; j++) {
-          int document = s.sequence.documentOf(i);
-          boolean visible = j <= i && document >= 0 && document == s.sequence.documentOf(j);
           p[j] = Double.NEGATIVE_INFINITY;
-          if (visible) {
+          if (allowed[i][j]) {
             p[j] = 0;
             for (int d = 0; d < s.d; d++) {
               p[j] += in.q[(i * s.n + n) * s.d + d] * in.k[(j * s.m + n / group) * s.d + d];
@@ -119,22 +141,99 @@ class ReferenceAttentionTest {
     return new double[][] {out, max, sum, dq, dk, dv};
   }
 
+  /**
+   * Masks of every kind, of which some leave rows without keys, rows with holes, and keys that
+   * nobody sees.
+   */
+  private static List<AttentionMask> masks(PackedSequence sequence, Random random) {
+    long rows = sequence.length();
+    long[] whole =
+        IntStream.range(0, sequence.documentCount()).mapToLong(sequence::documentLength).toArray();
+    BitSet hidden = new BitSet();
+    random.ints(rows * rows / 2, 0, (int) (rows * rows)).forEach(hidden::set);
+    long tile = 1 + random.nextLong(70);
+    return List.of(
+        AttentionMask.causal(),
+        AttentionMask.full(),
+        AttentionMask.slidingWindow(0, 0),
+        AttentionMask.slidingWindow(1 + random.nextLong(9), 0),
+        AttentionMask.slidingWindow(0, 1 + random.nextLong(100)),
+        AttentionMask.slidingWindow(random.nextLong(150), random.nextLong(150)),
+        AttentionMask.slidingWindow(Long.MAX_VALUE, Long.MAX_VALUE),
+        AttentionMask.prefix(new long[whole.length]),
+        AttentionMask.prefix(whole),
+        AttentionMask.prefix(LongStream.of(whole).map(l -> random.nextLong(l + 1)).toArray()),
+        AttentionMask.general(GeneralMask.of(rows, (q, k) -> false)),
+        AttentionMask.general(
+            GeneralMask.of(rows, (q, k) -> q % 5 != 0 && !hidden.get((int) (q * rows + k)))),
+        AttentionMask.general(
+            GeneralMask.of(rows, (q, k) -> (q / tile + k / tile) % 3 == 1 || k % 67 == 3)),
+        AttentionMask.general(GeneralMask.of(rows, (q, k) -> k == rows - 1 - q || k == 0)));
+  }
+
   @Test
   void equalsTheNaiveDenseMask() {
     for (int i = 0; i < SHAPES.length; i++) {
-      Shape shape = SHAPES[i];
-      Inputs in = Inputs.random(shape, seed + i);
-      ReferenceAttention attention = shape.attention();
-      ReferenceAttention.Forward forward = attention.forward(in.q, in.k, in.v);
-      ReferenceAttention.Gradients gradients = attention.backward(in.q, in.k, in.v, in.dy, forward);
-      double[][] expected = naive(shape, in);
-      assertArrayEquals(expected[0], forward.out(), 1e-12, "out");
-      assertArrayEquals(expected[1], forward.softmaxMax(), 1e-12, "softmaxMax");
-      assertArrayEquals(expected[2], forward.softmaxSum(), 1e-10, "softmaxSum");
-      assertArrayEquals(expected[3], gradients.dq(), 1e-12, "dq");
-      assertArrayEquals(expected[4], gradients.dk(), 1e-11, "dk");
-      assertArrayEquals(expected[5], gradients.dv(), 1e-11, "dv");
+      for (AttentionMask mask : masks(SHAPES[i].sequence, new Random(seed + i))) {
+        equalsTheNaiveDenseMask(SHAPES[i].with(mask), seed + i);
+      }
     }
+  }
+
+  private static void equalsTheNaiveDenseMask(Shape shape, long seed) {
+    Inputs in = Inputs.random(shape, seed);
+    ReferenceAttention attention = shape.attention();
+    ReferenceAttention.Forward forward = attention.forward(in.q, in.k, in.v);
+    ReferenceAttention.Gradients gradients = attention.backward(in.q, in.k, in.v, in.dy, forward);
+    double[][] expected = naive(shape, in);
+    assertArrayEquals(expected[0], forward.out(), 1e-12, () -> "out of " + shape);
+    assertArrayEquals(expected[1], forward.softmaxMax(), 1e-12, () -> "softmaxMax of " + shape);
+    assertArrayEquals(expected[2], forward.softmaxSum(), 1e-10, () -> "softmaxSum of " + shape);
+    assertArrayEquals(expected[3], gradients.dq(), 1e-11, () -> "dq of " + shape);
+    assertArrayEquals(expected[4], gradients.dk(), 1e-11, () -> "dk of " + shape);
+    assertArrayEquals(expected[5], gradients.dv(), 1e-11, () -> "dv of " + shape);
+  }
+
+  @Test
+  void rowsWithoutKeysHaveNoOutputAndNoGradient() {
+    GeneralMask pattern = GeneralMask.of(70, (q, k) -> q != 3 && q < 66 && k != 2 && k <= q);
+    Shape shape =
+        new Shape(PackedSequence.ofLengths(70), AttentionMask.general(pattern), 2, 1, 4, 3, 0.5);
+    Inputs in = Inputs.random(shape, seed);
+    ReferenceAttention attention = shape.attention();
+    ReferenceAttention.Forward forward = attention.forward(in.q, in.k, in.v);
+    ReferenceAttention.Gradients gradients = attention.backward(in.q, in.k, in.v, in.dy, forward);
+    for (int row : new int[] {3, 66, 69}) {
+      assertEquals(Double.NEGATIVE_INFINITY, forward.softmaxMax()[row * 2 + 1]);
+      assertEquals(0.0, forward.softmaxSum()[row * 2 + 1]);
+      for (int i = 0; i < 6; i++) {
+        assertEquals(0.0, forward.out()[row * 6 + i]);
+      }
+      for (int i = 0; i < 8; i++) {
+        assertEquals(0.0, gradients.dq()[row * 8 + i]);
+      }
+    }
+    for (int key : new int[] {2, 66, 69}) {
+      for (int i = 0; i < 4; i++) {
+        assertEquals(0.0, gradients.dk()[key * 4 + i]);
+      }
+      for (int i = 0; i < 3; i++) {
+        assertEquals(0.0, gradients.dv()[key * 3 + i]);
+      }
+    }
+  }
+
+  @Test
+  void refusesMasksOfOtherSequences() {
+    PackedSequence sequence = PackedSequence.ofLengths(4, 5);
+    assertMessage(
+        "prefixes of 1 documents",
+        () -> new ReferenceAttention(sequence, AttentionMask.prefix(4), 1, 1, 4, 4, 1));
+    assertMessage(
+        "pattern has 8 rows",
+        () ->
+            new ReferenceAttention(
+                sequence, AttentionMask.general(GeneralMask.of(8, (q, k) -> true)), 1, 1, 4, 4, 1));
   }
 
   @Test

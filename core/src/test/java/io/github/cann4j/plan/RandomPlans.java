@@ -10,7 +10,7 @@ import java.util.Random;
 import java.util.stream.IntStream;
 
 /** Small random plans that favour the corners: borders, single rows, padding of whole ranks. */
-final class RandomPlans {
+public final class RandomPlans {
   private final Random random;
 
   private ExchangePattern pattern;
@@ -152,7 +152,7 @@ final class RandomPlans {
   }
 
   /** The definition of a mask, pair by pair. */
-  static boolean allows(PackedSequence sequence, AttentionMask mask, long query, long key) {
+  public static boolean allows(PackedSequence sequence, AttentionMask mask, long query, long key) {
     int document = sequence.documentOf(query);
     if (document < 0 || document != sequence.documentOf(key)) {
       return false;
