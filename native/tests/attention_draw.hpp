@@ -157,8 +157,8 @@ class Draw {
       reference::Length l{length(), length()};
       if (empty && likely(0.1)) l.q = 0;
       if (empty && likely(0.1)) l.kv = 0;
-      if (square || likely(0.4)) l.kv = l.q;
       if (isTurn(61) && n == 0) l = {random_.between(300, 900), random_.between(300, 900)};
+      if (square || likely(0.4)) l.kv = l.q;
       if (isAlibi() && n == 0 && likely(0.06)) l.q = l.kv = random_.between(1000, 1200);
       if (c_.hasMask() && (c_.mode == 3 || c_.mode == 7) && l.kv > 0 && l.q > l.kv) std::swap(l.q, l.kv);
       lengths.push_back(l);
