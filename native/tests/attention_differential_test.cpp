@@ -172,7 +172,10 @@ TEST(random_calls) {
   const int64_t only = environment("CANN4J_TEST_CASE", -1);
   if (only >= 0) return runCase(only, features);
   const int64_t cases = environment("CANN4J_TEST_CASES", kCases);
-  for (int64_t n = 0; n < cases; ++n) runCase(n, features);
+  for (int64_t n = 0; n < cases; ++n) {
+    check::watch("random_calls");  // thousands take longer than one may
+    runCase(n, features);
+  }
   features.print();
   if (cases >= kEnoughForAll) features.expectAll();
 }
