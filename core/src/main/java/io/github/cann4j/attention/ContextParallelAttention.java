@@ -287,19 +287,24 @@ public final class ContextParallelAttention implements AutoCloseable {
     return new SoftmaxStats(
         recording,
         tensors.q().size(1),
-        plan.steps(groups.ringRank()).getFirst().firstCalls(),
+        plan.pattern() == ExchangePattern.ALL_GATHER
+            ? GatherAttention.calls(plan.gather(groups.ringRank()))
+            : plan.steps(groups.ringRank()).getFirst().firstCalls(),
         plan.validRingRows(groups.ringRank()));
   }
 
   private void recordForward(
       Recording recording, ContextParallelPlan plan, LocalTensors tensors, SoftmaxStats stats) {
+    if (plan.pattern() == ExchangePattern.ALL_GATHER) {
+      gather(recording, plan, tensors, stats).forward(kvLane);
+      return;
+    }
     var steps = plan.steps(groups.ringRank());
     new RingForward(
             recording,
             tensors,
             stats,
             steps,
-            plan.validRingRows(groups.ringRank()),
             keysAndValues(recording, steps, tensors))
         .record();
   }
@@ -310,6 +315,11 @@ public final class ContextParallelAttention implements AutoCloseable {
       LocalTensors tensors,
       LocalTensors.Gradients gradients,
       SoftmaxStats stats) {
+    if (plan.pattern() == ExchangePattern.ALL_GATHER) {
+      gather(recording, plan, tensors, stats)
+          .backward(gradients, plan.validRingRows(groups.ringRank()), kvLane, gradientLane);
+      return;
+    }
     var steps = plan.steps(groups.ringRank());
     DataType travelling =
         plan.pattern() == ExchangePattern.RING ? DataType.FLOAT : config.dataType();
@@ -337,6 +347,17 @@ public final class ContextParallelAttention implements AutoCloseable {
             keysAndValues(recording, steps, tensors),
             partials)
         .record();
+  }
+
+  private GatherAttention gather(
+      Recording recording, ContextParallelPlan plan, LocalTensors tensors, SoftmaxStats stats) {
+    return new GatherAttention(
+        recording,
+        groups.ring(),
+        groups.ringRank(),
+        tensors,
+        stats,
+        plan.gather(groups.ringRank()));
   }
 
   private KvExchange keysAndValues(

@@ -39,6 +39,28 @@ final class KvExchange {
    * @param whole both as one contiguous tensor; null for own rows
    */
   record Block(int owner, RowSet rows, Tensor first, Tensor second, Tensor whole) {
+    /**
+     * The rows of a transfer.
+     *
+     * @param transfer says which rows
+     * @param first gives the shape of a row
+     * @param second likewise
+     * @param buffer one-dimensional, in the type that travels
+     * @param begin where in the buffer the block begins
+     */
+    static Block of(Transfer transfer, Tensor first, Tensor second, Tensor buffer, long begin) {
+      long batch = first.size(0);
+      long rows = transfer.rows().rows();
+      long middle = begin + elements(first, rows);
+      long end = middle + elements(second, rows);
+      return new Block(
+          transfer.owner(),
+          transfer.rows(),
+          buffer.slice(0, begin, middle).reshape(batch, rows, first.size(2), first.size(3)),
+          buffer.slice(0, middle, end).reshape(batch, rows, second.size(2), second.size(3)),
+          buffer.slice(0, begin, end));
+    }
+
     /** A rank's own rows, as they are. */
     static Block own(LocalTensors tensors) {
       RowRange all = new RowRange(0, tensors.k().size(1));
@@ -114,7 +136,7 @@ final class KvExchange {
     }
   }
 
-  private static long elements(Tensor like, long rows) {
+  static long elements(Tensor like, long rows) {
     return Math.multiplyExact(rows, like.size(0) * like.size(2) * like.size(3));
   }
 
@@ -163,19 +185,10 @@ final class KvExchange {
   }
 
   private Block block(String buffer, Transfer transfer) {
-    long batch = first.size(0);
     long rows = transfer.rows().rows();
-    long firstElements = elements(first, rows);
-    long secondElements = elements(second, rows);
-    Tensor whole = recording.scratch(buffer, dataType, firstElements + secondElements);
-    return new Block(
-        transfer.owner(),
-        transfer.rows(),
-        whole.slice(0, 0, firstElements).reshape(batch, rows, first.size(2), first.size(3)),
-        whole
-            .slice(0, firstElements, firstElements + secondElements)
-            .reshape(batch, rows, second.size(2), second.size(3)),
-        whole);
+    Tensor whole =
+        recording.scratch(buffer, dataType, elements(first, rows) + elements(second, rows));
+    return Block.of(transfer, first, second, whole, 0);
   }
 
   private static int slot(int i) {

@@ -8,6 +8,8 @@ import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.TensorOps;
 import io.github.cann4j.aclnn.Workspace;
 import io.github.cann4j.plan.RowRange;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * What the recorders of one program share: where operations go, buffers, and the local problem, in which every tensor
@@ -53,6 +55,31 @@ record Recording(
 
   void zero(Tensor target) {
     program.add(() -> TensorOps.inplaceZero(target, compute, workspace));
+  }
+
+  /** Records zeroes in the rows of a {@code [batch, rows, heads, dim]} tensor that no range has. */
+  void zeroOutside(List<RowRange> ranges, Tensor tensor) {
+    for (RowRange gap : gaps(ranges, tensor.size(1))) {
+      for (int b = 0; b < batch(); b++) {
+        zero(packedRows(tensor, b, gap));
+      }
+    }
+  }
+
+  /** The rows from 0 to an end that none of some ranges has, which come in the order of their beginnings. */
+  static List<RowRange> gaps(List<RowRange> ranges, long end) {
+    List<RowRange> gaps = new ArrayList<>();
+    long begin = 0;
+    for (RowRange range : ranges) {
+      if (begin < range.begin()) {
+        gaps.add(new RowRange(begin, range.begin()));
+      }
+      begin = Math.max(begin, range.end());
+    }
+    if (begin < end) {
+      gaps.add(new RowRange(begin, end));
+    }
+    return gaps;
   }
 
   Tensor scratch(String name, DataType type, long... shape) {

@@ -27,7 +27,8 @@ final class RingBackward {
   private final List<AttentionStep> hops;
   private final KvExchange keyValues;
   private final KvExchange partials;
-  private final LocalAttention local;
+  private final FirstCalls local;
+  private final long validRows;
   private final RowAccumulator dq;
   private final RowAccumulator dk;
   private final RowAccumulator dv;
@@ -53,9 +54,10 @@ final class RingBackward {
     this.hops = steps.subList(1, steps.size());
     this.keyValues = keyValues;
     this.partials = partials;
+    this.validRows = validRows;
     this.local =
-        new LocalAttention(recording, tensors, stats, steps.getFirst().firstCalls(), validRows);
-    RowRange own = local.sharesKeys() ? local.valid() : RowRange.EMPTY;
+        new FirstCalls(recording, tensors, stats, steps.getFirst().firstCalls());
+    RowRange own = local.sharesKeys() ? new RowRange(0, validRows) : RowRange.EMPTY;
     for (AttentionCall call : steps.getFirst().mergedCalls()) {
       own = own.hull(call.kv());
     }
@@ -74,6 +76,12 @@ final class RingBackward {
     KvSender sender = new KvSender(recording, tensors, hops, keyValues);
     sender.post(0);
     reserve();
+    recording.zeroOutside(
+        steps.getFirst().firstCalls().stream().map(AttentionCall::q).toList(), gradients.q());
+    List<RowRange> written =
+        local.sharesKeys() ? List.of(new RowRange(0, validRows)) : local.keyRows();
+    recording.zeroOutside(written, gradients.k());
+    recording.zeroOutside(written, gradients.v());
     local.backward(gradients, dk, dv);
     dq.begin();
     if (!local.sharesKeys()) {

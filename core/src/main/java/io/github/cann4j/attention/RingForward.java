@@ -17,14 +17,12 @@ final class RingForward {
   private final List<AttentionStep> steps;
   private final List<AttentionStep> hops;
   private final KvExchange exchange;
-  private final LocalAttention local;
 
   RingForward(
       Recording recording,
       LocalTensors tensors,
       SoftmaxStats stats,
       List<AttentionStep> steps,
-      long validRows,
       KvExchange exchange) {
     this.recording = recording;
     this.tensors = tensors;
@@ -32,14 +30,13 @@ final class RingForward {
     this.steps = steps;
     this.hops = steps.subList(1, steps.size());
     this.exchange = exchange;
-    this.local =
-        new LocalAttention(recording, tensors, stats, steps.getFirst().firstCalls(), validRows);
   }
 
   void record() {
     KvSender sender = new KvSender(recording, tensors, hops, exchange);
     sender.post(0);
-    local.forward();
+    stats.beginOutside(tensors.out());
+    new FirstCalls(recording, tensors, stats, steps.getFirst().firstCalls()).forward();
     RowAccumulator out =
         new RowAccumulator(recording, "out-sums", tensors.out(), mergedQueries(steps));
     out.begin();

@@ -37,6 +37,13 @@ final class RowAccumulator {
     }
   }
 
+  /** Starts from nothing. */
+  void zero() {
+    if (sums != null) {
+      recording.zero(sums);
+    }
+  }
+
   /** The fp32 sums of some rows of the range. */
   Tensor rows(RowRange rows) {
     return Recording.rows(sums, rows.shift(-range.begin()));

@@ -51,13 +51,17 @@ final class SoftmaxStats {
     sum = recording.kept(DataType.FLOAT, elements);
     segments = new ArrayList<>();
     firstCalls.forEach(call -> segments.addAll(call.qSegments()));
-    outside = LocalAttention.gaps(segments, validRows);
+    segments.sort(Comparator.comparingLong(RowRange::begin));
+    outside = Recording.gaps(segments, validRows);
     segments.addAll(outside);
     segments.sort(Comparator.comparingLong(RowRange::begin));
   }
 
-  /** Lets queries that no first call has begin with a sum of nothing. */
-  void beginOutside() {
+  /** Lets queries that no first call has begin with output 0 and a sum of nothing. */
+  void beginOutside(Tensor out) {
+    List<RowRange> inside = new ArrayList<>(segments);
+    inside.removeAll(outside);
+    recording.zeroOutside(inside, out);
     for (RowRange gap : outside) {
       for (int b = 0; b < recording.batch(); b++) {
         Tensor gapMax = packed(max, b, gap);

@@ -66,7 +66,7 @@ class LifecycleTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL_GATHER")
+  @EnumSource
   void repeatedStepsAllocateNothing(ExchangePattern pattern) throws Exception {
     CpGrid grid = new CpGrid(4, 2);
     ContextParallelPlan plan =
@@ -103,7 +103,7 @@ class LifecycleTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL_GATHER")
+  @EnumSource
   void repeatedStepsTakeLittleHeap(ExchangePattern pattern) throws Exception {
     CpGrid grid = new CpGrid(2, 2);
     ContextParallelPlan plan =

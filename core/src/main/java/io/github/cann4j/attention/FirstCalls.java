@@ -5,45 +5,33 @@ import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.plan.AttentionCall;
 import io.github.cann4j.plan.CallMask;
 import io.github.cann4j.plan.RowRange;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/** The calls that begin the output of a rank's queries, on its own keys. */
-final class LocalAttention {
+/**
+ * Calls that begin the output of their queries, on keys that lie in memory as the calls count them: a rank's own, or
+ * gathered ones.
+ */
+final class FirstCalls {
   private final Recording recording;
   private final LocalTensors tensors;
   private final SoftmaxStats stats;
   private final List<AttentionCall> calls;
-  private final RowRange all;
-  private final RowRange valid;
 
   /**
    * Prepares the recording.
    *
    * @param recording of the program
-   * @param tensors of the rank
+   * @param tensors q and out of the rank, k and v that the calls read
    * @param stats of its queries
-   * @param calls on disjoint queries, ascending
-   * @param validRows rows before the padding
+   * @param calls on disjoint queries
    */
-  LocalAttention(
-      Recording recording,
-      LocalTensors tensors,
-      SoftmaxStats stats,
-      List<AttentionCall> calls,
-      long validRows) {
+  FirstCalls(
+      Recording recording, LocalTensors tensors, SoftmaxStats stats, List<AttentionCall> calls) {
     this.recording = recording;
     this.tensors = tensors;
     this.stats = stats;
     this.calls = calls;
-    all = new RowRange(0, tensors.q().size(1));
-    valid = new RowRange(0, validRows);
-  }
-
-  /** Rows before the padding. */
-  RowRange valid() {
-    return valid;
   }
 
   /** Whether two calls read the same key rows, so that their gradients have to be added. */
@@ -58,7 +46,8 @@ final class LocalAttention {
     return false;
   }
 
-  private List<RowRange> keyRows() {
+  /** Key rows of the calls, in the order of their beginnings. */
+  List<RowRange> keyRows() {
     return calls.stream()
         .map(AttentionCall::kv)
         .sorted(Comparator.comparingLong(RowRange::begin))
@@ -66,8 +55,6 @@ final class LocalAttention {
   }
 
   void forward() {
-    zeroOutside(calls.stream().map(AttentionCall::q).toList(), tensors.out());
-    stats.beginOutside();
     if (isDense()) {
       new CallRecorder(recording, calls.getFirst())
           .forward(tensors.q(), tensors.k(), tensors.v(), stats.dense(), tensors.out());
@@ -88,22 +75,18 @@ final class LocalAttention {
   }
 
   /**
-   * Computes the gradients of these calls. Where calls share keys, dk and dv are left in the accumulators, which then
-   * span all valid rows.
+   * Computes the gradients of these calls. Where calls share keys, dk and dv are left in the accumulators, which they
+   * begin; else they are in the tensors.
    */
   void backward(LocalTensors.Gradients gradients, RowAccumulator dk, RowAccumulator dv) {
-    zeroOutside(calls.stream().map(AttentionCall::q).toList(), gradients.q());
-    boolean shared = sharesKeys();
-    List<RowRange> covered = shared ? List.of(valid) : keyRows();
-    zeroOutside(covered, gradients.k());
-    zeroOutside(covered, gradients.v());
     if (isDense()) {
       new CallRecorder(recording, calls.getFirst()).backward(tensors, stats.dense(), gradients);
       return;
     }
+    boolean shared = sharesKeys();
     if (shared) {
-      recording.zero(dk.rows(valid));
-      recording.zero(dv.rows(valid));
+      dk.zero();
+      dv.zero();
     }
     for (AttentionCall call : calls) {
       Tensor callDk = shared ? partial("local-dk", gradients.k(), call.kv()) : null;
@@ -135,8 +118,8 @@ final class LocalAttention {
   private boolean isDense() {
     return calls.size() == 1
         && calls.getFirst().segments() == 1
-        && calls.getFirst().q().equals(all)
-        && calls.getFirst().kv().equals(all)
+        && calls.getFirst().q().equals(new RowRange(0, tensors.q().size(1)))
+        && calls.getFirst().kv().equals(new RowRange(0, tensors.k().size(1)))
         && !(calls.getFirst().mask() instanceof CallMask.Prefix);
   }
 
@@ -155,31 +138,6 @@ final class LocalAttention {
     return call.mask() instanceof CallMask.General
         ? stats.segment(batch, call.q())
         : stats.packed(batch, call.q());
-  }
-
-  /** Zeroes what no range has, padding among it. */
-  private void zeroOutside(List<RowRange> ranges, Tensor tensor) {
-    for (RowRange gap : gaps(ranges, all.end())) {
-      for (int b = 0; b < recording.batch(); b++) {
-        recording.zero(Recording.packedRows(tensor, b, gap));
-      }
-    }
-  }
-
-  /** The rows from 0 to an end that none of some ascending ranges has. */
-  static List<RowRange> gaps(List<RowRange> ranges, long end) {
-    List<RowRange> gaps = new ArrayList<>();
-    long begin = 0;
-    for (RowRange range : ranges) {
-      if (begin < range.begin()) {
-        gaps.add(new RowRange(begin, range.begin()));
-      }
-      begin = Math.max(begin, range.end());
-    }
-    if (begin < end) {
-      gaps.add(new RowRange(begin, end));
-    }
-    return gaps;
   }
 
   private Tensor partial(String name, Tensor like, RowRange rows) {
