@@ -2,6 +2,7 @@
 package io.github.cann4j.attention;
 
 import io.github.cann4j.plan.CpGrid;
+import io.github.cann4j.plan.ExchangePattern;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
@@ -12,7 +13,9 @@ public enum ContextParallelAlgorithm {
   /** Ulysses: an all-to-all gives every rank all rows of some heads. */
   ULYSSES_CP("ulysses_cp_algo"),
   /** Ulysses among neighbouring ranks, ring attention between those groups. */
-  HYBRID_CP("hybrid_cp_algo");
+  HYBRID_CP("hybrid_cp_algo"),
+  /** KV all-gather: every rank keeps its query rows and first gathers the key and value rows that they need. */
+  KV_ALLGATHER_CP("kvallgather_cp_algo");
 
   private final String option;
 
@@ -42,7 +45,7 @@ public enum ContextParallelAlgorithm {
     }
     String nearest =
         switch (option) {
-          case "kvallgather_cp_algo", "adaptive_cp_algo" -> MEGATRON_CP.option;
+          case "adaptive_cp_algo" -> MEGATRON_CP.option;
           case "hybrid_adaptive_cp_algo" -> HYBRID_CP.option;
           default -> null;
         };
@@ -55,6 +58,11 @@ public enum ContextParallelAlgorithm {
             .formatted(
                 option,
                 Arrays.stream(values()).map(a -> a.option).collect(Collectors.joining(", "))));
+  }
+
+  /** {@return the pattern of this algorithm's plans; a ring of ranks may also use {@link ExchangePattern#RING}} */
+  public ExchangePattern pattern() {
+    return this == KV_ALLGATHER_CP ? ExchangePattern.ALL_GATHER : ExchangePattern.DIRECT;
   }
 
   /**
@@ -71,7 +79,7 @@ public enum ContextParallelAlgorithm {
           "context-parallel-size must be at least 1, not " + contextParallelSize);
     }
     return switch (this) {
-      case MEGATRON_CP -> new CpGrid(contextParallelSize, 1);
+      case MEGATRON_CP, KV_ALLGATHER_CP -> new CpGrid(contextParallelSize, 1);
       case ULYSSES_CP -> new CpGrid(1, contextParallelSize);
       case HYBRID_CP -> {
         if (ulyssesDegreeInCp < 1 || contextParallelSize % ulyssesDegreeInCp != 0) {

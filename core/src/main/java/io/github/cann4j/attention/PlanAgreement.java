@@ -7,6 +7,7 @@ import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.hccl.Communicator;
+import io.github.cann4j.plan.AttentionMask;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.plan.Sharding;
@@ -30,6 +31,7 @@ final class PlanAgreement implements AutoCloseable {
     "number of documents",
     "ring degree",
     "Ulysses degree",
+    "attention mask",
     "sharding",
     "exchange pattern",
     "heads",
@@ -124,7 +126,7 @@ final class PlanAgreement implements AutoCloseable {
                       text(field, record[VALUE]),
                       record[OTHER_RANK],
                       text(field, record[OTHER_VALUE]))
-              : "ranks disagree on the documents or limits of the plan: CP ranks %d and %d have different ones"
+              : "ranks disagree on the documents, the mask's values or the limits of the plan: CP ranks %d and %d have different ones"
                   .formatted(record[RANK], record[OTHER_RANK]));
     }
   }
@@ -139,6 +141,7 @@ final class PlanAgreement implements AutoCloseable {
       plan.sequence().documentCount(),
       plan.grid().ringDegree(),
       plan.grid().ulyssesDegree(),
+      kind(plan.mask()),
       plan.sharding().ordinal(),
       plan.pattern().ordinal(),
       config.heads(),
@@ -186,8 +189,23 @@ final class PlanAgreement implements AutoCloseable {
     }
   }
 
+  private static final String[] MASKS = {
+    "causal", "full", "sliding window", "prefix", "general"
+  };
+
+  private static int kind(AttentionMask mask) {
+    return switch (mask) {
+      case AttentionMask.Causal _ -> 0;
+      case AttentionMask.Full _ -> 1;
+      case AttentionMask.SlidingWindow _ -> 2;
+      case AttentionMask.Prefix _ -> 3;
+      case AttentionMask.General _ -> 4;
+    };
+  }
+
   private static String text(int field, long value) {
     return switch (FIELDS[field]) {
+      case "attention mask" -> MASKS[(int) value];
       case "sharding" -> Sharding.values()[(int) value].toString();
       case "exchange pattern" ->
           ExchangePattern.values()[(int) value].toString();

@@ -7,9 +7,12 @@ import io.github.cann4j.attention.AttentionConfig;
 import io.github.cann4j.attention.ContextParallelAlgorithm;
 import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.packing.PackedTokens;
+import io.github.cann4j.plan.AttentionMask;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
 import io.github.cann4j.plan.ExchangePattern;
+import io.github.cann4j.plan.GeneralMask;
+import io.github.cann4j.plan.RowRange;
 import io.github.cann4j.plan.Sharding;
 import io.github.cann4j.samples.cli.AttentionChoices;
 import io.github.cann4j.samples.cli.BadInputException;
@@ -82,10 +85,11 @@ public final class LongSequence implements Callable<Integer> {
       names = "--context-parallel-algo",
       paramLabel = "NAME",
       split = ",",
-      defaultValue = "megatron_cp_algo,ulysses_cp_algo,hybrid_cp_algo",
+      defaultValue = "megatron_cp_algo,ulysses_cp_algo,hybrid_cp_algo,kvallgather_cp_algo",
       description =
-          "megatron_cp_algo (ring), ulysses_cp_algo (heads by all-to-all) or hybrid_cp_algo"
-              + " (Ulysses inside, ring outside). May be repeated (default: all three).")
+          "megatron_cp_algo (ring), ulysses_cp_algo (heads by all-to-all), hybrid_cp_algo (Ulysses"
+              + " inside, ring outside) or kvallgather_cp_algo (all needed keys first). May be"
+              + " repeated (default: all four).")
   private List<String> algorithms;
 
   @Option(
@@ -100,7 +104,9 @@ public final class LongSequence implements Callable<Integer> {
       names = "--attention-mask-type",
       paramLabel = "NAME",
       defaultValue = "causal",
-      description = "causal; general masks are not supported yet (default: ${DEFAULT-VALUE}).")
+      description =
+          "causal, or general: the same pairs of tokens, but given as a mask like any other"
+              + " (default: ${DEFAULT-VALUE}).")
   private String attentionMaskType;
 
   @Option(
@@ -169,7 +175,7 @@ public final class LongSequence implements Callable<Integer> {
       names = "--dtype",
       paramLabel = "NAME",
       defaultValue = "fp32",
-      description = "fp32 or bf16 (default: ${DEFAULT-VALUE}).")
+      description = "fp32, bf16 or fp16 (default: ${DEFAULT-VALUE}).")
   private String dtype;
 
   @Option(
@@ -184,8 +190,8 @@ public final class LongSequence implements Callable<Integer> {
       paramLabel = "NAME",
       defaultValue = "direct",
       description =
-          "How keys and values travel: direct (to the rank that needs them) or ring (to the"
-              + " previous rank) (default: ${DEFAULT-VALUE}).")
+          "How keys and values travel in megatron_cp_algo and hybrid_cp_algo: direct (to the rank"
+              + " that needs them) or ring (to the previous rank) (default: ${DEFAULT-VALUE}).")
   private String exchangePattern;
 
   @Option(
@@ -286,7 +292,7 @@ public final class LongSequence implements Callable<Integer> {
     requireAtLeast("--context-parallel-size", contextParallelSize, 1);
     requireAtLeast("--iterations", iterations, 1);
     requireAtLeast("--warmup", warmup, 0);
-    requireCausal();
+    boolean general = AttentionChoices.GENERAL_MASK.parse(attentionMaskType);
     if (seqLength % contextParallelSize != 0) {
       int below = seqLength / contextParallelSize * contextParallelSize;
       throw new BadInputException(
@@ -323,14 +329,21 @@ public final class LongSequence implements Callable<Integer> {
             reader, tokenizer, seqLength, eodId == null ? tokenizer.endOfText() : eodId);
     PackedSequence sequence =
         resetAttentionMask ? packed.sequence() : packed.sequence().asOneDocument();
+    PackedSequence planned = general ? sequence.asOneDocument() : sequence;
+    AttentionMask mask =
+        general ? AttentionMask.general(asPattern(sequence)) : AttentionMask.causal();
     List<LongSequenceJob.Algorithm> runs = new ArrayList<>();
     for (ContextParallelAlgorithm algorithm : chosen) {
       ContextParallelPlan plan =
           BadInputException.check(
               () ->
-                  ContextParallelPlan.builder(sequence, grid(algorithm))
+                  ContextParallelPlan.builder(planned, grid(algorithm))
+                      .mask(mask)
                       .sharding(shards)
-                      .pattern(pattern)
+                      .pattern(
+                          algorithm.pattern() == ExchangePattern.DIRECT
+                              ? pattern
+                              : algorithm.pattern())
                       .build());
       runs.add(new LongSequenceJob.Algorithm(algorithm.option(), plan));
     }
@@ -356,17 +369,14 @@ public final class LongSequence implements Callable<Integer> {
     return contextParallelSize % 2 == 0 ? 2 : contextParallelSize;
   }
 
-  private void requireCausal() {
-    switch (attentionMaskType) {
-      case "causal" -> {}
-      case "general" ->
-          throw new BadInputException(
-              "--attention-mask-type general is not supported yet; the nearest one is causal");
-      default ->
-          throw new BadInputException(
-              "--attention-mask-type '%s' is unknown; it must be causal"
-                  .formatted(attentionMaskType));
+  /** The pairs that causal documents allow, one by one instead of by a rule. */
+  private static GeneralMask asPattern(PackedSequence documents) {
+    GeneralMask.Builder pattern = GeneralMask.builder(documents.length());
+    for (int d = 0; d < documents.documentCount(); d++) {
+      RowRange rows = new RowRange(documents.documentBegin(d), documents.documentEnd(d));
+      pattern.allowCausal(rows, rows);
     }
+    return pattern.build();
   }
 
   private static void requireAtLeast(String option, int value, int least) {

@@ -48,6 +48,9 @@ class LongSequenceTest {
         "--layout=bsnd",
         "--exchange-pattern=ring",
         "--sharding=contiguous",
+        "--dtype=fp16",
+        "--attention-mask-type=general",
+        "--attention-mask-type=general --exchange-pattern=ring --sharding=contiguous --dtype=bf16",
         "--no-reset-attention-mask",
         "--no-reset-position-ids",
         "--no-reset-attention-mask --reset-position-ids --layout=bsnd --dtype=bf16",
@@ -82,7 +85,7 @@ class LongSequenceTest {
     assertEquals(960, root.at("/sequence/length").asInt());
     assertTrue(root.at("/sequence/documents").asInt() > 1);
     assertTrue(root.at("/referenceRows").asInt() > 10);
-    assertEquals(4, root.get("runs").size());
+    assertEquals(5, root.get("runs").size());
     JsonNode oneDevice = root.get("runs").get(0);
     assertEquals(0, oneDevice.get("sentBytesPerRank").asLong());
     // q, k, v, out, dOut, dq, dk, dv in fp32.
@@ -162,13 +165,12 @@ class LongSequenceTest {
   @Test
   void unknownNamesAreRefused() {
     run("--context-parallel-algo=magic").assertBadInput("magic", "megatron_cp_algo");
-    run("--context-parallel-algo=kvallgather_cp_algo")
-        .assertBadInput("kvallgather_cp_algo", "not supported", "megatron_cp_algo");
+    run("--context-parallel-algo=adaptive_cp_algo")
+        .assertBadInput("adaptive_cp_algo", "not supported", "megatron_cp_algo");
     run("--context-parallel-algo=hybrid_adaptive_cp_algo")
         .assertBadInput("hybrid_adaptive_cp_algo", "hybrid_cp_algo");
-    run("--attention-mask-type=general").assertBadInput("general", "not supported", "causal");
-    run("--attention-mask-type=diagonal").assertBadInput("diagonal", "causal");
-    run("--dtype=fp64").assertBadInput("fp64", "fp32 or bf16");
+    run("--attention-mask-type=diagonal").assertBadInput("diagonal", "causal or general");
+    run("--dtype=fp64").assertBadInput("fp64", "fp32 or bf16 or fp16");
     run("--layout=bnsd").assertBadInput("bnsd", "tnd or bsnd");
     run("--sharding=random").assertBadInput("random", "zigzag or contiguous");
     run("--exchange-pattern=star").assertBadInput("star", "direct or ring");

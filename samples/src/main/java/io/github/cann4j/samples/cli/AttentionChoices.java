@@ -10,7 +10,8 @@ import io.github.cann4j.plan.Sharding;
 public final class AttentionChoices {
   /** Element types of tensors. */
   public static final Choice<DataType> DTYPE =
-      new Choice<>("--dtype", "fp32", DataType.FLOAT, "bf16", DataType.BF16);
+      new Choice<>("--dtype", "fp32", DataType.FLOAT, "bf16", DataType.BF16)
+          .or("fp16", DataType.FLOAT16);
 
   /** Layouts of tensors. */
   public static final Choice<Layout> LAYOUT =
@@ -19,6 +20,10 @@ public final class AttentionChoices {
   /** Which rows a ring rank holds. */
   public static final Choice<Sharding> SHARDING =
       new Choice<>("--sharding", "zigzag", Sharding.ZIGZAG, "contiguous", Sharding.CONTIGUOUS);
+
+  /** Whether the mask follows from the documents' ends or comes as data. */
+  public static final Choice<Boolean> GENERAL_MASK =
+      new Choice<>("--attention-mask-type", "causal", false, "general", true);
 
   /** How rows travel between ring ranks. */
   public static final Choice<ExchangePattern> EXCHANGE_PATTERN =

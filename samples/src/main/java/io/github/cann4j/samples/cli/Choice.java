@@ -16,6 +16,18 @@ public final class Choice<T> {
     values.put(secondName, second);
   }
 
+  /** The same choice with one more value. */
+  public Choice<T> or(String name, T value) {
+    Choice<T> more = new Choice<>(option);
+    more.values.putAll(values);
+    more.values.put(name, value);
+    return more;
+  }
+
+  private Choice(String option) {
+    this.option = option;
+  }
+
   /**
    * The value of a name.
    *

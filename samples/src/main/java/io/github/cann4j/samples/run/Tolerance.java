@@ -15,6 +15,7 @@ public record Tolerance(double absolute, double relative) {
     return switch (type) {
       case FLOAT -> new Tolerance(gradient ? 1e-4 : 2e-5, 1e-5);
       case BF16 -> new Tolerance(2.5e-2, 0x1p-7);
+      case FLOAT16 -> new Tolerance(5e-3, 0x1p-10);
       default -> throw new IllegalArgumentException("no tolerance is known for " + type);
     };
   }
