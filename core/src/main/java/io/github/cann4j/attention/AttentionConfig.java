@@ -4,7 +4,6 @@ package io.github.cann4j.attention;
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.plan.CpGrid;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -70,47 +69,58 @@ public record AttentionConfig(
   }
 
   /**
-   * Refuses a grid whose Ulysses degree cannot split the heads of this layer evenly, or that would leave rows whose
-   * size in bytes is no multiple of 32, on which CANN needs every view aligned.
+   * Refuses a grid whose Ulysses degree exceeds the query heads of this layer, or that would leave
+   * rows whose size in bytes is no multiple of 32, on which CANN needs every view aligned.
+   * Otherwise any head counts do: the query heads are split as evenly as whole heads can be, kv
+   * heads go to the ranks that need them.
    *
    * @param grid the context-parallel grid
-   * @throws UnsupportedOperationException naming the degrees that would do
+   * @throws UnsupportedOperationException naming the nearest degree and algorithm, or head
+   *     dimension, that would do
    */
   public void requireSplittable(CpGrid grid) {
     int degree = grid.ulyssesDegree();
-    if (heads % degree != 0 || kvHeads % degree != 0) {
-      String possible =
-          IntStream.rangeClosed(1, kvHeads)
-              .filter(d -> kvHeads % d == 0)
-              .mapToObj(Integer::toString)
-              .collect(Collectors.joining(", "));
+    if (heads < degree) {
+      int nearest =
+          IntStream.rangeClosed(1, heads).filter(d -> grid.size() % d == 0).max().orElseThrow();
       throw new UnsupportedOperationException(
-          ("Ulysses degree %d does not divide heads=%d and kv heads=%d; degrees that do: %s. Use one of them, head"
-                  + " counts that are multiples of %d, or hybrid_cp_algo with a smaller degree")
-              .formatted(degree, heads, kvHeads, possible, degree));
+          "Ulysses degree %d is more than heads=%d, so that a rank would have none; the nearest for %d ranks is %s"
+              .formatted(
+                  degree,
+                  heads,
+                  grid.size(),
+                  nearest > 1
+                      ? ContextParallelAlgorithm.HYBRID_CP.option() + " with degree " + nearest
+                      : ContextParallelAlgorithm.MEGATRON_CP.option()));
     }
-    for (long elements :
-        new long[] {
-          (long) heads / degree * headDim,
-          (long) heads / degree * headDimV,
-          (long) kvHeads / degree * headDim,
-          (long) kvHeads / degree * headDimV
-        }) {
-      if (elements * dataType.byteSize() % ALIGNMENT != 0) {
-        throw new UnsupportedOperationException(
-            ("a row of %d elements of %s per rank (heads=%d, kvHeads=%d, D=%d, Dv=%d, Ulysses degree %d) is no"
-                    + " multiple of %d bytes; use a head dimension that is a multiple of %d")
-                .formatted(
-                    elements,
-                    dataType,
-                    heads,
-                    kvHeads,
-                    headDim,
-                    headDimV,
-                    degree,
-                    ALIGNMENT,
-                    ALIGNMENT / dataType.byteSize()));
+    HeadSplit split = new HeadSplit(heads, kvHeads, degree);
+    for (int rank = 0; rank < degree; rank++) {
+      for (HeadSplit.Run run : split.runs(rank)) {
+        requireAligned(run.heads(), headDim, degree);
+        requireAligned(run.heads(), headDimV, degree);
+        // A shared head is added to what other ranks computed of it, by itself.
+        int together = split.isShared(run.firstKvHead()) ? 1 : run.kvHeads();
+        requireAligned(together, headDim, degree);
+        requireAligned(together, headDimV, degree);
       }
+    }
+  }
+
+  private void requireAligned(int rowHeads, int dim, int degree) {
+    if ((long) rowHeads * dim * dataType.byteSize() % ALIGNMENT != 0) {
+      throw new UnsupportedOperationException(
+          ("a row of %d elements of %s per rank (heads=%d, kvHeads=%d, D=%d, Dv=%d, Ulysses degree"
+               + " %d) is no multiple of %d bytes; use a head dimension that is a multiple of %d")
+              .formatted(
+                  (long) rowHeads * dim,
+                  dataType,
+                  heads,
+                  kvHeads,
+                  headDim,
+                  headDimV,
+                  degree,
+                  ALIGNMENT,
+                  ALIGNMENT / dataType.byteSize()));
     }
   }
 

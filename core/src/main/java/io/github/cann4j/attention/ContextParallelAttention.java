@@ -36,7 +36,8 @@ import java.util.function.Function;
  */
 public final class ContextParallelAttention implements AutoCloseable {
   private final AttentionConfig config;
-  private final AttentionConfig splitConfig;
+  private final AttentionConfig denseConfig;
+  private final HeadSplit split;
   private final ContextParallelGroups groups;
   private final Stream compute;
   private final Stream exchange;
@@ -54,11 +55,11 @@ public final class ContextParallelAttention implements AutoCloseable {
     this.config = config;
     this.groups = groups;
     this.compute = compute;
-    int degree = groups.grid().ulyssesDegree();
-    splitConfig =
+    split = new HeadSplit(config.heads(), config.kvHeads(), groups.grid().ulyssesDegree());
+    denseConfig =
         new AttentionConfig(
-            config.heads() / degree,
-            config.kvHeads() / degree,
+            config.heads(),
+            config.kvHeads(),
             config.headDim(),
             config.headDimV(),
             config.dataType(),
@@ -83,7 +84,8 @@ public final class ContextParallelAttention implements AutoCloseable {
    * @param groups this rank's communicators; stay the caller's and must outlive this object
    * @param compute stream of the rank's device for all computation; stays the caller's
    * @return the attention
-   * @throws UnsupportedOperationException if the Ulysses degree does not divide the head counts, naming those that do
+   * @throws UnsupportedOperationException if the layer cannot be split over the grid, see {@link
+   *     AttentionConfig#requireSplittable}
    * @throws IllegalArgumentException if the stream is of another device
    */
   public static ContextParallelAttention create(
@@ -236,51 +238,53 @@ public final class ContextParallelAttention implements AutoCloseable {
       LocalTensors tensors,
       Optional<LocalTensors.Gradients> grads,
       Recording forward) {
-    long rows = plan.ringRows(groups.ringRank());
-    LocalTensors split =
-        new LocalTensors(
-            keptSplit(forward, tensors.q(), rows),
-            keptSplit(forward, tensors.k(), rows),
-            keptSplit(forward, tensors.v(), rows),
-            keptSplit(forward, tensors.out(), rows));
-    SoftmaxStats stats = stats(forward, plan, split);
-    UlyssesExchange heads = heads(forward);
-    heads.scatterHeads(tensors.q(), split.q());
-    heads.scatterHeads(tensors.k(), split.k());
-    heads.scatterHeads(tensors.v(), split.v());
-    heads.await();
-    recordForward(forward, plan, split, stats);
-    heads.gatherHeads(split.out(), tensors.out());
-    heads.await();
-
+    UlyssesAttention attention =
+        new UlyssesAttention(
+            split,
+            groups.ulysses().orElseThrow(),
+            headLane,
+            plan.ringRows(groups.ringRank()),
+            new RingOfRun(plan));
+    attention.forward(forward, tensors);
     return grads.map(
         g -> {
           Recording recording = recording(forward.buffers(), forward.masks());
-          LocalTensors.Gradients splitGradients =
-              new LocalTensors.Gradients(
-                  scratchSplit(recording, "split-dout", g.out(), rows),
-                  scratchSplit(recording, "split-dq", g.q(), rows),
-                  scratchSplit(recording, "split-dk", g.k(), rows),
-                  scratchSplit(recording, "split-dv", g.v(), rows));
-          UlyssesExchange back = heads(recording);
-          back.scatterHeads(g.out(), splitGradients.out());
-          back.await();
-          recordBackward(recording, plan, split, splitGradients, stats);
-          back.gatherHeads(splitGradients.q(), g.q());
-          back.gatherHeads(splitGradients.k(), g.k());
-          back.gatherHeads(splitGradients.v(), g.v());
-          back.await();
+          attention.backward(recording, g);
           return recording.program();
         });
   }
 
-  private Recording recording(BufferPool.Lease buffers, CallMasks callMasks) {
-    return new Recording(
-        new Program(), compute, exchange, workspace, buffers, callMasks, splitConfig);
+  /** Ring attention of one run of heads. */
+  private final class RingOfRun implements UlyssesAttention.RunRecorder {
+    private final ContextParallelPlan plan;
+
+    RingOfRun(ContextParallelPlan plan) {
+      this.plan = plan;
+    }
+
+    @Override
+    public SoftmaxStats stats(Recording recording, LocalTensors tensors) {
+      return ContextParallelAttention.this.stats(recording, plan, tensors);
+    }
+
+    @Override
+    public void forward(Recording recording, LocalTensors tensors, SoftmaxStats stats) {
+      recordForward(recording, plan, tensors, stats);
+    }
+
+    @Override
+    public void backward(
+        Recording recording,
+        LocalTensors tensors,
+        LocalTensors.Gradients gradients,
+        SoftmaxStats stats) {
+      recordBackward(recording, plan, tensors, gradients, stats);
+    }
   }
 
-  private UlyssesExchange heads(Recording recording) {
-    return new UlyssesExchange(recording, groups.ulysses().orElseThrow(), headLane);
+  private Recording recording(BufferPool.Lease buffers, CallMasks callMasks) {
+    return new Recording(
+        new Program(), compute, exchange, workspace, buffers, callMasks, denseConfig);
   }
 
   private SoftmaxStats stats(Recording recording, ContextParallelPlan plan, LocalTensors tensors) {
@@ -382,20 +386,6 @@ public final class ContextParallelAttention implements AutoCloseable {
         .mapToLong(t -> t.rows().rows())
         .max()
         .orElse(0);
-  }
-
-  private long[] splitShape(Tensor local, long rows) {
-    return new long[] {
-      local.size(0), rows, local.size(2) / groups.grid().ulyssesDegree(), local.size(3)
-    };
-  }
-
-  private Tensor keptSplit(Recording recording, Tensor local, long rows) {
-    return recording.kept(local.dataType(), splitShape(local, rows));
-  }
-
-  private Tensor scratchSplit(Recording recording, String name, Tensor local, long rows) {
-    return recording.scratch(name, local.dataType(), splitShape(local, rows));
   }
 
   private void requireGrid(ContextParallelPlan plan) {

@@ -35,6 +35,21 @@ record Recording(
   /** Copies of one statistic that CANN keeps per row. */
   static final int STATISTIC_COPIES = 8;
 
+  /** The same for a layer with other head counts. */
+  Recording withHeads(int heads, int kvHeads) {
+    AttentionConfig other =
+        new AttentionConfig(
+            heads,
+            kvHeads,
+            config.headDim(),
+            config.headDimV(),
+            config.dataType(),
+            config.layout(),
+            config.batchSize(),
+            config.scale());
+    return new Recording(program, compute, exchange, workspace, buffers, masks, other);
+  }
+
   int batch() {
     return config.batchSize();
   }

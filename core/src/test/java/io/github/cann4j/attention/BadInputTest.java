@@ -23,12 +23,20 @@ class BadInputTest {
       AttentionConfig.builder().heads(4, 2).headDim(16).dataType(DataType.FLOAT).build();
 
   @Test
-  void headsThatUlyssesCannotSplitNameTheDegreesThatDo() {
+  void fewerHeadsThanUlyssesRanksNameTheNearestAlgorithm() {
     var error =
         assertThrows(
-            UnsupportedOperationException.class, () -> CONFIG.requireSplittable(CpGrid.ulysses(4)));
-    assertTrue(error.getMessage().contains("Ulysses degree 4"), error.getMessage());
-    assertTrue(error.getMessage().contains("degrees that do: 1, 2"), error.getMessage());
+            UnsupportedOperationException.class, () -> CONFIG.requireSplittable(CpGrid.ulysses(6)));
+    assertTrue(error.getMessage().contains("Ulysses degree 6"), error.getMessage());
+    assertTrue(error.getMessage().contains("heads=4"), error.getMessage());
+    assertTrue(error.getMessage().contains("hybrid_cp_algo with degree 3"), error.getMessage());
+    var alone =
+        assertThrows(
+            UnsupportedOperationException.class, () -> CONFIG.requireSplittable(CpGrid.ulysses(7)));
+    assertTrue(alone.getMessage().contains("megatron_cp_algo"), alone.getMessage());
+    // Every degree up to the number of query heads does.
+    CONFIG.requireSplittable(CpGrid.ulysses(3));
+    CONFIG.requireSplittable(CpGrid.ulysses(4));
   }
 
   @Test
@@ -38,6 +46,12 @@ class BadInputTest {
         assertThrows(
             UnsupportedOperationException.class, () -> narrow.requireSplittable(CpGrid.ring(2)));
     assertTrue(error.getMessage().contains("multiple of 16"), error.getMessage());
+    // The four kv heads of a ring rank are aligned together; a head that Ulysses ranks share is not
+    // by itself.
+    var shared = AttentionConfig.builder().heads(16, 4).headDim(4).dataType(DataType.BF16).build();
+    shared.requireSplittable(CpGrid.ring(2));
+    assertThrows(
+        UnsupportedOperationException.class, () -> shared.requireSplittable(CpGrid.ulysses(8)));
   }
 
   @Test

@@ -95,12 +95,20 @@ class ContextParallelAttentionTest {
   @MethodSource("cases")
   void equalsReferenceAndOneDevice(Case c) throws Exception {
     AttentionCase problem = new AttentionCase(c.sequence(), c.config(), 7);
-    ContextParallelPlan plan = problem.plan(c.grid());
+    checkAgainstReferenceAndOneDevice(problem, problem.plan(c.grid()));
+  }
+
+  /**
+   * Compares results, in half types also their RMSE with that of one device, and the bytes at the
+   * communicators.
+   */
+  static void checkAgainstReferenceAndOneDevice(AttentionCase problem, ContextParallelPlan plan)
+      throws Exception {
+    DataType type = problem.config.dataType();
     AttentionCase.Results results = problem.run(plan, 1);
     List<double[]> expected = problem.reference();
-    Tolerance tolerance = Tolerance.of(c.config().dataType());
-    tolerance.check(expected, results);
-    if (c.config().dataType() != DataType.FLOAT && c.grid().size() > 1) {
+    Tolerance.of(type).check(expected, results);
+    if (type != DataType.FLOAT && plan.grid().size() > 1) {
       AttentionCase.Results one = problem.run(problem.plan(new CpGrid(1, 1)), 1);
       for (int i = 0; i < NAMES.length; i++) {
         double single = rmse(expected.get(i), one.all().get(i));
@@ -110,7 +118,7 @@ class ContextParallelAttentionTest {
             "%s: RMSE %g over ranks, %g on one device".formatted(NAMES[i], split, single));
       }
     }
-    assertEquals(plannedBytes(plan, c.config()), results.bytesSent(), "bytes sent");
+    assertEquals(plannedBytes(plan, problem.config), results.bytesSent(), "bytes sent");
   }
 
   static List<Case> ringCases() {
@@ -162,13 +170,22 @@ class ContextParallelAttentionTest {
   private static long plannedBytes(ContextParallelPlan plan, AttentionConfig config) {
     CpGrid grid = plan.grid();
     int elementBytes = config.dataType().byteSize();
-    long kvRow = (long) config.kvHeads() * (config.headDim() + config.headDimV()) * elementBytes;
+    // Kv heads, counted once for each Ulysses rank that needs them.
+    HeadSplit split = new HeadSplit(config.heads(), config.kvHeads(), grid.ulyssesDegree());
+    long kvHeads = 0;
+    for (int i = 0; i < split.exchanges(); i++) {
+      kvHeads += split.keys(i).total();
+    }
+    long kvRow = kvHeads * (config.headDim() + config.headDimV()) * elementBytes;
+    // Sums that travel from rank to rank are fp32.
+    long gradientRow =
+        plan.pattern() == ExchangePattern.RING ? kvRow / elementBytes * Float.BYTES : kvRow;
     long queryRow = (long) config.heads() * (config.headDim() + config.headDimV()) * elementBytes;
     long bytes = 0;
     for (int rank = 0; rank < grid.ringDegree(); rank++) {
       // Every Ulysses rank sends its share of the heads.
       bytes += plan.forwardBytesSent(rank, kvRow);
-      bytes += plan.backwardBytesSent(rank, kvRow, kvRow);
+      bytes += plan.backwardBytesSent(rank, kvRow, gradientRow);
     }
     long ulysses = grid.ulyssesDegree();
     long moved = plan.sequence().length() * (2 * kvRow + 2 * queryRow);

@@ -28,6 +28,10 @@ class LifecycleTest {
   private static final AttentionConfig CONFIG =
       AttentionConfig.builder().heads(4, 2).headDim(16).dataType(DataType.BF16).build();
 
+  /** On two Ulysses ranks each has a whole group of heads, and half of the one in the middle. */
+  private static final AttentionConfig UNEVEN =
+      AttentionConfig.builder().heads(6, 3).headDim(16).dataType(DataType.BF16).build();
+
   private static final int HEAP_ROUNDS = 6;
   private static final int HEAP_STEPS = 10;
   private static final long HEAP_BYTES_PER_STEP = 4096;
@@ -36,11 +40,17 @@ class LifecycleTest {
   private static final class Tensors implements AutoCloseable {
     final DeviceBuffer buffer;
     private final long rows;
+    private final AttentionConfig config;
     private long used;
 
     Tensors(Device device, long rows) {
+      this(device, rows, CONFIG);
+    }
+
+    Tensors(Device device, long rows, AttentionConfig config) {
       this.rows = rows;
-      buffer = device.allocate(rows * 16 * 2 * (4 * 4 + 4 * 2));
+      this.config = config;
+      buffer = device.allocate(rows * 16 * 2 * 4 * (config.heads() + config.kvHeads()));
     }
 
     Tensor next(int heads) {
@@ -51,8 +61,10 @@ class LifecycleTest {
 
     PreparedAttention prepare(ContextParallelAttention attention, ContextParallelPlan plan) {
       used = 0;
+      int n = config.heads();
+      int kv = config.kvHeads();
       return attention.prepare(
-          plan, next(4), next(2), next(2), next(4), next(4), next(4), next(2), next(2));
+          plan, next(n), next(kv), next(kv), next(n), next(n), next(n), next(kv), next(kv));
     }
 
     @Override
@@ -68,6 +80,17 @@ class LifecycleTest {
   @ParameterizedTest
   @EnumSource
   void repeatedStepsAllocateNothing(ExchangePattern pattern) throws Exception {
+    checkDeviceMemory(CONFIG, pattern);
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL_GATHER")
+  void repeatedStepsAllocateNothingWithUnevenHeads(ExchangePattern pattern) throws Exception {
+    checkDeviceMemory(UNEVEN, pattern);
+  }
+
+  private static void checkDeviceMemory(AttentionConfig config, ExchangePattern pattern)
+      throws Exception {
     CpGrid grid = new CpGrid(4, 2);
     ContextParallelPlan plan =
         ContextParallelPlan.builder(PackedSequence.ofLengths(100, 7, 133), grid)
@@ -78,9 +101,9 @@ class LifecycleTest {
         (device, world) -> {
           try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
               Stream stream = device.createStream();
-              Tensors tensors = new Tensors(device, plan.localRows());
+              Tensors tensors = new Tensors(device, plan.localRows(), config);
               ContextParallelAttention attention =
-                  ContextParallelAttention.create(CONFIG, groups, stream)) {
+                  ContextParallelAttention.create(config, groups, stream)) {
             long steady = 0;
             for (int batch = 0; batch < 3; batch++) {
               try (PreparedAttention prepared = tensors.prepare(attention, plan)) {
@@ -105,6 +128,16 @@ class LifecycleTest {
   @ParameterizedTest
   @EnumSource
   void repeatedStepsTakeLittleHeap(ExchangePattern pattern) throws Exception {
+    checkHeap(CONFIG, pattern);
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL_GATHER")
+  void repeatedStepsTakeLittleHeapWithUnevenHeads(ExchangePattern pattern) throws Exception {
+    checkHeap(UNEVEN, pattern);
+  }
+
+  private static void checkHeap(AttentionConfig config, ExchangePattern pattern) throws Exception {
     CpGrid grid = new CpGrid(2, 2);
     ContextParallelPlan plan =
         ContextParallelPlan.builder(PackedSequence.ofLengths(9, 7, 16), grid)
@@ -117,9 +150,9 @@ class LifecycleTest {
             (device, world) -> {
               try (ContextParallelGroups groups = ContextParallelGroups.create(world, grid);
                   Stream stream = device.createStream();
-                  Tensors tensors = new Tensors(device, plan.localRows());
+                  Tensors tensors = new Tensors(device, plan.localRows(), config);
                   ContextParallelAttention attention =
-                      ContextParallelAttention.create(CONFIG, groups, stream);
+                      ContextParallelAttention.create(config, groups, stream);
                   PreparedAttention prepared = tensors.prepare(attention, plan)) {
                 // The first rounds run while the JVM loads and compiles, which takes heap, too.
                 long least = Long.MAX_VALUE;

@@ -62,6 +62,8 @@ class LongSequenceTest {
         "--context-parallel-size=5 --context-parallel-algo megatron_cp_algo"
             + " --exchange-pattern=ring",
         "--kv-channels=40 --num-query-groups=8",
+        "--context-parallel-size=8 --num-query-groups=2",
+        "--context-parallel-size=3 --num-attention-heads=10 --num-query-groups=5",
         "--eod-id=13"
       })
   void passesWith(String options) throws Exception {
@@ -157,8 +159,8 @@ class LongSequenceTest {
 
   @Test
   void headsMustBeSplittable() {
-    run(SMALL + " --context-parallel-size=8")
-        .assertBadInput("Ulysses degree 8", "kv heads=4", "1, 2, 4");
+    run(SMALL + " --context-parallel-size=8 --num-attention-heads=6 --num-query-groups=3")
+        .assertBadInput("Ulysses degree 8", "heads=6", "hybrid_cp_algo with degree 4");
     run(SMALL + " --num-query-groups=3").assertBadInput("heads=8", "kvHeads=3");
   }
 
