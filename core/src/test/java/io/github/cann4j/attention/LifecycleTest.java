@@ -84,7 +84,7 @@ class LifecycleTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL_GATHER")
+  @EnumSource
   void repeatedStepsAllocateNothingWithUnevenHeads(ExchangePattern pattern) throws Exception {
     checkDeviceMemory(UNEVEN, pattern);
   }
@@ -132,7 +132,7 @@ class LifecycleTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL_GATHER")
+  @EnumSource
   void repeatedStepsTakeLittleHeapWithUnevenHeads(ExchangePattern pattern) throws Exception {
     checkHeap(UNEVEN, pattern);
   }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -89,16 +90,15 @@ class UlyssesHeadsTest {
     ContextParallelAttentionTest.checkAgainstReferenceAndOneDevice(problem, problem.plan(c.grid()));
   }
 
-  @Test
-  void theRingPatternGivesTheSame() throws Exception {
-    AttentionCase problem =
-        new AttentionCase(
-            PACKED, config(new int[] {15, 5}, 16, 16, DataType.BF16, Layout.TND, 1), 3);
-    ContextParallelAttentionTest.checkAgainstReferenceAndOneDevice(
-        problem,
-        ContextParallelPlan.builder(PACKED, new CpGrid(2, 3))
-            .pattern(ExchangePattern.RING)
-            .build());
+  @ParameterizedTest
+  @EnumSource
+  void everyPatternGivesTheSame(ExchangePattern pattern) throws Exception {
+    for (DataType type : List.of(DataType.FLOAT, DataType.BF16)) {
+      AttentionCase problem =
+          new AttentionCase(PACKED, config(new int[] {15, 5}, 16, 16, type, Layout.BSND, 2), 3);
+      ContextParallelAttentionTest.checkAgainstReferenceAndOneDevice(
+          problem, ContextParallelPlan.builder(PACKED, new CpGrid(2, 3)).pattern(pattern).build());
+    }
   }
 
   @ParameterizedTest
