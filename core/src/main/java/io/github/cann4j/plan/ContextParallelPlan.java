@@ -599,7 +599,7 @@ public final class ContextParallelPlan {
       return new ContextParallelPlan(
           this,
           ringShards == null
-              ? ShardLayout.of(sharding, sequence.length(), grid.ringDegree())
+              ? ShardLayout.of(sharding, sequence, mask, grid.ringDegree())
               : ShardLayout.of(ringShards));
     }
   }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.plan;
 
+import io.github.cann4j.packing.PackedSequence;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 
 /**
  * Which rows of a sequence each ring rank holds: per rank a list of chunks, ascending, and the
@@ -39,19 +42,26 @@ final class ShardLayout {
     }
   }
 
-  static ShardLayout of(Sharding sharding, long length, int ringDegree) {
-    List<List<RowRange>> chunks = new ArrayList<>(ringDegree);
-    for (int r = 0; r < ringDegree; r++) {
-      chunks.add(
-          switch (sharding) {
-            case CONTIGUOUS -> List.of(chunk(r, ringDegree, length));
-            case ZIGZAG ->
-                List.of(
-                    chunk(r, 2 * ringDegree, length),
-                    chunk(2 * ringDegree - 1 - r, 2 * ringDegree, length));
-          });
-    }
-    return of(chunks);
+  static ShardLayout of(
+      Sharding sharding, PackedSequence sequence, AttentionMask mask, int ringDegree) {
+    long length = sequence.length();
+    return of(
+        switch (sharding) {
+          case CONTIGUOUS -> perRank(ringDegree, r -> List.of(chunk(r, ringDegree, length)));
+          case ZIGZAG ->
+              perRank(
+                  ringDegree,
+                  r ->
+                      List.of(
+                          chunk(r, 2 * ringDegree, length),
+                          chunk(2 * ringDegree - 1 - r, 2 * ringDegree, length)));
+          case ZIGZAG_PER_DOCUMENT -> DocumentZigzag.chunks(sequence, ringDegree);
+          case BALANCED -> BalancedSharding.chunks(sequence, mask, ringDegree);
+        });
+  }
+
+  private static List<List<RowRange>> perRank(int ranks, IntFunction<List<RowRange>> chunks) {
+    return IntStream.range(0, ranks).mapToObj(chunks).toList();
   }
 
   /** Any layout; the chunks of a rank ascend, chunks that touch are joined, empty ones dropped. */

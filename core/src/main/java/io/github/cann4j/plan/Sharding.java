@@ -2,8 +2,8 @@
 package io.github.cann4j.plan;
 
 /**
- * Which rows of the sequence a ring rank holds. With R ring ranks and S rows, chunk i of c begins
- * at row floor(i * S / c).
+ * Which rows of the sequence a ring rank holds; all hold as many. With R ring ranks and S rows,
+ * chunk i of c begins at row floor(i * S / c).
  */
 public enum Sharding {
   /**
@@ -23,5 +23,23 @@ public enum Sharding {
    *     rank 0: 0 7   rank 1: 1 6   rank 2: 2 5   rank 3: 3 4
    * </pre>
    */
-  ZIGZAG
+  ZIGZAG,
+  /**
+   * {@link #ZIGZAG} in every document, with chunks rounded so that all ring ranks have as many
+   * rows. Work is even whatever the lengths, but nearly all rows of a document are needed by all
+   * ranks: for comparison rather than use.
+   *
+   * <pre>
+   * R = 2, documents of 4 rows:   0 1 2 3 | 4 5 6 7   ->   rank 0: 0 3 4 7   rank 1: 1 2 5 6
+   * </pre>
+   */
+  ZIGZAG_PER_DOCUMENT,
+  /**
+   * Equal row counts and nearly equal work for all ring ranks, with few rows to send: whole
+   * documents where they fit, and of longer ones the late rows, which have most work, together with
+   * short documents. Work is that of the plan's mask. The rank with most work has at most 2.5 %
+   * more than the mean, unless documents are so few and short, or the ranks so many, that the work
+   * of single rows decides.
+   */
+  BALANCED
 }
