@@ -157,7 +157,7 @@ TEST(the_first_call_waits_per_communicator_and_for_all_peers_of_a_collective) {
 }
 
 TEST(a_peer_without_a_first_call_is_named_with_what_it_does) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
+  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "3000");
   std::atomic<HcclComm> comm{nullptr};
   std::atomic<bool> returned{false};
   std::atomic<bool> inside{false};
@@ -178,7 +178,7 @@ TEST(a_peer_without_a_first_call_is_named_with_what_it_does) {
                   watched([&] {
                     return HcclSend(data.get(), 8, kFp32, r.rank + 1, r.comm, r.stream);
                   }),
-                  "rank 0 waited 1000 ms (CANN4J_CPU_HCCL_TIMEOUT_MS) in HcclSend(count 8, "
+                  "rank 0 waited 3000 ms (CANN4J_CPU_HCCL_TIMEOUT_MS) in HcclSend(count 8, "
                   "HCCL_DATA_TYPE_FP32) to rank 1",
                   "rank 1 waits in HcclSend(count 8, HCCL_DATA_TYPE_FP32) to rank 2 for rank 2",
                   "thread of its own");
@@ -186,7 +186,7 @@ TEST(a_peer_without_a_first_call_is_named_with_what_it_does) {
     }
     waitFor([&] { return over == 2; });
     CHECK_FAILS(HCCL_E_REMOTE, HcclBarrier(r.comm, r.stream), "can only be destroyed",
-                "rank 0 waited 1000 ms");
+                "rank 0 waited 3000 ms");
     HcclResult error = HCCL_SUCCESS;
     CHECK_OK(HcclGetCommAsyncError(r.comm, &error));
     CHECK_EQ(error, HCCL_E_REMOTE);
