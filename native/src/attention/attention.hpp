@@ -14,6 +14,8 @@ namespace cann4j::attention {
 struct Workers {
   int threads;
   std::function<void(int64_t count, const std::function<void(int64_t)>& body)> parallelFor;
+  // Whether they all have other work for now. May be empty: no.
+  std::function<bool()> areBusy = {};
 };
 
 // Kernels of one instruction-set level, or nullptr when this machine cannot run it.
@@ -26,7 +28,8 @@ const Kernels* selectKernels(std::string* why);
 // Fills in the block sizes and computes. `problem.sequences` must be `sequences.data()`.
 void runForward(const Kernels& kernels, const Workers& workers, Problem problem, const std::vector<Sequence>& sequences);
 
-// The gradient outputs, and `querySum` where it is a workspace, must be zero.
+// The gradients of queries, and `querySum` where it is a workspace, must be zero, and those of keys and values that
+// are in no sequence with a query.
 void runBackward(const Kernels& kernels, const Workers& workers, Problem problem,
                  const std::vector<Sequence>& sequences);
 

@@ -15,9 +15,9 @@ namespace {
 
 Workers poolWorkers() {
   ThreadPool& pool = ThreadPool::instance();
-  return {pool.threads(), [&pool](int64_t count, const std::function<void(int64_t)>& body) {
-            pool.parallelFor(count, body);
-          }};
+  return {pool.threads(),
+          [&pool](int64_t count, const std::function<void(int64_t)>& body) { pool.parallelFor(count, body); },
+          [&pool] { return pool.hasWaitingJobs(); }};
 }
 
 template <class T>
@@ -48,6 +48,13 @@ void zero(const Workers& workers, ElementType type, const TensorView& view, cons
   });
 }
 
+// Whether the kernels write the gradient of every key.
+bool allKeysHaveQueries(const Request& request) {
+  int64_t keys = 0;
+  for (const Sequence& s : request.sequences) keys += s.qLength > 0 ? s.kvLength : 0;
+  return keys == request.key.batches * request.key.rows;
+}
+
 aclError computeForward(const Kernels& kernels, const Request& request, const Binding& memory) {
   runForward(kernels, poolWorkers(), bind(request, memory), request.sequences);
   return ACL_SUCCESS;
@@ -61,12 +68,12 @@ aclError computeBackward(const Kernels& kernels, const Request& request, const B
     return extent;
   };
   zero(workers, p.type, p.queryGradient, request.query);
-  zero(workers, p.type, p.keyGradient, request.key);
-  if (p.ropeDim > 0) {
-    zero(workers, p.type, p.queryRopeGradient, wide(request.query, p.ropeDim));
-    zero(workers, p.type, p.keyRopeGradient, wide(request.key, p.ropeDim));
+  if (p.ropeDim > 0) zero(workers, p.type, p.queryRopeGradient, wide(request.query, p.ropeDim));
+  if (!allKeysHaveQueries(request)) {
+    zero(workers, p.type, p.keyGradient, request.key);
+    if (p.ropeDim > 0) zero(workers, p.type, p.keyRopeGradient, wide(request.key, p.ropeDim));
+    zero(workers, p.type, p.valueGradient, request.value);
   }
-  zero(workers, p.type, p.valueGradient, request.value);
   if (p.convertQuerySum) {
     zero(workers, ElementType::Float32, p.querySum, wide(request.query, p.headDim + p.ropeDim));
   }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <new>
 
 #include "attention/attention.hpp"
@@ -66,10 +67,12 @@ void chooseBlocks(Problem& p, const Blocks (&table)[N]) {
   p.blockKeys = row->keys;
 }
 
-// Pairs of rows [first, first + rows) and keys that they see, about, for dividing the work.
+// Pairs of rows [first, first + rows) and keys that they see, for dividing the work: as if all saw what the middle one
+// does, so that the parts of a sequence add up to about the same however it is divided.
 int64_t estimatedPairs(const Sequence& s, int64_t first, int64_t rows) {
-  const int64_t low = std::max<int64_t>(0, first + s.lowest);
-  const int64_t high = std::min(s.kvLength, first + rows + s.diagonal);
+  const int64_t middle = first + rows / 2;
+  const int64_t low = std::max<int64_t>(0, middle + s.lowest);
+  const int64_t high = std::min(s.kvLength, middle + 1 + s.diagonal);
   return rows * std::max({int64_t{1}, high - low, std::min(s.prefix, s.kvLength)});
 }
 
@@ -116,34 +119,70 @@ std::vector<HeadOfSequence> headsOf(const Problem& p, const std::vector<Sequence
 }
 
 // Rows from the end of each head's sequence, where a causal row sees most: as many as keys are worth packing for, but
-// fewer and fewer when little is left, so that all threads end together.
-std::vector<QueryBlock> divideForward(const Problem& p, int threads, const std::vector<Sequence>& sequences) {
-  const std::vector<HeadOfSequence> units = headsOf(p, sequences);
-  int64_t left = 0;
-  for (const HeadOfSequence& unit : units) left += unit.pairs;
-  std::vector<QueryBlock> items;
-  for (const HeadOfSequence& unit : units) {
-    const Sequence& s = sequences[unit.sequence];
-    for (int64_t end = s.qLength; end > 0;) {
-      const int64_t perRow = estimatedPairs(s, end - 1, 1);
-      const int64_t share = threads == 1 ? p.blockRows : left / (kShares * threads) / perRow;
-      const int64_t rows = std::clamp(share, std::min(kFewestRows, p.blockRows), p.blockRows);
-      const int64_t first = std::max<int64_t>(0, end - rows + kBlockMultiple - 1) / kBlockMultiple * kBlockMultiple;
-      items.push_back({unit.sequence, unit.head, first, end - first});
-      left -= estimatedPairs(s, first, end - first);
-      end = first;
-    }
+// fewer and fewer when little is left, so that all threads end together. Where each thread has other work to go on
+// with, they need not.
+class ForwardDivision {
+ public:
+  ForwardDivision(const Problem& p, const Workers& workers, const std::vector<Sequence>& sequences)
+      : sequences_(sequences), workers_(workers), mostRows_(p.blockRows), fewestRows_(std::min(kFewestRows, mostRows_)),
+        units_(headsOf(p, sequences)) {
+    for (const HeadOfSequence& unit : units_) left_ += unit.pairs;
+    begin();
   }
-  return items;
-}
+
+  // About their number; 0 for none.
+  int64_t items() const {
+    int64_t count = 0;
+    for (const HeadOfSequence& unit : units_) count += divideUp(sequences_[unit.sequence].qLength, fewestRows_);
+    return count;
+  }
+
+  // Whether there was one.
+  bool take(QueryBlock* item) {
+    std::lock_guard lock(mutex_);
+    if (unit_ == units_.size()) return false;
+    const HeadOfSequence& unit = units_[unit_];
+    const Sequence& s = sequences_[unit.sequence];
+    const int64_t rows = std::clamp(share(estimatedPairs(s, end_ - 1, 1)), fewestRows_, mostRows_);
+    const int64_t first = std::max<int64_t>(0, end_ - rows + kBlockMultiple - 1) / kBlockMultiple * kBlockMultiple;
+    *item = {unit.sequence, unit.head, first, end_ - first};
+    left_ -= estimatedPairs(s, first, end_ - first);
+    end_ = first;
+    if (end_ == 0) {
+      ++unit_;
+      begin();
+    }
+    return true;
+  }
+
+ private:
+  void begin() { end_ = unit_ < units_.size() ? sequences_[units_[unit_].sequence].qLength : 0; }
+
+  int64_t share(int64_t pairsPerRow) const {
+    if (workers_.threads == 1 || (workers_.areBusy && workers_.areBusy())) return mostRows_;
+    return left_ / (kShares * workers_.threads) / pairsPerRow;
+  }
+
+  const std::vector<Sequence>& sequences_;
+  const Workers& workers_;
+  const int64_t mostRows_;
+  const int64_t fewestRows_;
+  const std::vector<HeadOfSequence> units_;
+  std::mutex mutex_;
+  int64_t left_ = 0;  // pairs
+  size_t unit_ = 0;   // of which the next rows are
+  int64_t end_ = 0;   // of these rows
+};
 
 }  // namespace
 
 void runForward(const Kernels& kernels, const Workers& workers, Problem p, const std::vector<Sequence>& sequences) {
   chooseBlocks(p, kForwardBlocks);
-  const std::vector<QueryBlock> items = divideForward(p, workers.threads, sequences);
-  inOrder(workers, static_cast<int64_t>(items.size()), kernels.forwardScratch(p),
-          [&](int64_t i, void* scratch) { kernels.forward(p, items[i], scratch); });
+  ForwardDivision division(p, workers, sequences);
+  workers.parallelFor(std::min<int64_t>(workers.threads, division.items()), [&](int64_t) {
+    void* scratch = threadScratch(kernels.forwardScratch(p));
+    for (QueryBlock item; division.take(&item);) kernels.forward(p, item, scratch);
+  });
 }
 
 namespace {

@@ -8,6 +8,7 @@
 
 #include "arguments.hpp"
 #include "element.hpp"
+#include "ranges.hpp"
 #include "runtime/thread_pool.hpp"
 
 using namespace cann4j;
@@ -63,6 +64,7 @@ struct Arguments {
   int64_t heads;
   int64_t headSize;
   Order order;
+  bool isPlain;  // rows of floats, one after the other
   Loader<float> load;
   Storer<float> store;
 
@@ -77,20 +79,9 @@ struct Arguments {
   }
 };
 
-// Merges one row of one head. statistic(x): where that row is in a softmax tensor.
-template <class Statistic>
-void mergeRow(const Arguments& a, const Statistic& statistic, const char* prev, const char* cur,
-              char* out, int64_t statisticStride[3], int64_t columnStride[3]) {
-  const float prevMax = *static_cast<const float*>(statistic(a.prevMax));
-  const float prevSum = *static_cast<const float*>(statistic(a.prevSum));
-  const float curMax = *static_cast<const float*>(statistic(a.curMax));
-  const float curSum = *static_cast<const float*>(statistic(a.curSum));
-  const float max = std::max(prevMax, curMax);
-  const float prevPart = prevSum * std::exp(prevMax - max);
-  const float curPart = curSum * std::exp(curMax - max);
-  const float sum = prevPart + curPart;
-  const float prevWeight = prevPart / sum;
-  const float curWeight = curPart / sum;
+// Of any type and stride.
+void mergeColumns(const Arguments& a, const char* prev, float prevWeight, const char* cur,
+                  float curWeight, char* out, const int64_t columnStride[3]) {
   const auto itemSize = static_cast<int64_t>(a.out.itemSize);
   for (int64_t begin = 0; begin < a.headSize; begin += kChunk) {
     const int64_t n = std::min(kChunk, a.headSize - begin);
@@ -103,6 +94,32 @@ void mergeRow(const Arguments& a, const Statistic& statistic, const char* prev, 
     }
     a.store(x, out + begin * columnStride[2] * itemSize, columnStride[2], n);
   }
+}
+
+// Merges one row of one head. statistic(x): where that row is in a softmax tensor.
+template <class Statistic>
+void mergeRow(const Arguments& a, const Statistic& statistic, const char* prev, const char* cur,
+              char* out, const int64_t statisticStride[3], const int64_t columnStride[3]) {
+  const float prevMax = *static_cast<const float*>(statistic(a.prevMax));
+  const float prevSum = *static_cast<const float*>(statistic(a.prevSum));
+  const float curMax = *static_cast<const float*>(statistic(a.curMax));
+  const float curSum = *static_cast<const float*>(statistic(a.curSum));
+  const float max = std::max(prevMax, curMax);
+  const float prevPart = prevSum * std::exp(prevMax - max);
+  const float curPart = curSum * std::exp(curMax - max);
+  const float sum = prevPart + curPart;
+  const float prevWeight = prevPart / sum;
+  const float curWeight = curPart / sum;
+  if (a.isPlain) {
+    const auto* x = reinterpret_cast<const float*>(prev);
+    const auto* y = reinterpret_cast<const float*>(cur);
+    auto* sums = reinterpret_cast<float*>(out);
+    for (int64_t i = 0; i < a.headSize; ++i) {
+      sums[i] = x[i] * prevWeight + y[i] * curWeight;
+    }
+  } else {
+    mergeColumns(a, prev, prevWeight, cur, curWeight, out, columnStride);
+  }
   float* maxOut = static_cast<float*>(statistic(a.max));
   float* sumOut = static_cast<float*>(statistic(a.sum));
   for (int64_t k = 0; k < kCopies; ++k) {
@@ -114,16 +131,18 @@ void mergeRow(const Arguments& a, const Statistic& statistic, const char* prev, 
 void mergeSbh(const Arguments& a) {
   int64_t statisticStride[] = {a.max.strides[3], a.sum.strides[3], 0};
   int64_t columnStride[] = {a.prevOut.strides[2], a.curOut.strides[2], a.out.strides[2]};
-  ThreadPool::instance().parallelFor(a.rows * a.batch, [&](int64_t index) {
-    const int64_t s = index / a.batch;
-    const int64_t b = index % a.batch;
-    for (int64_t n = 0; n < a.heads; ++n) {
-      const int64_t column = n * a.headSize;
-      mergeRow(
-          a, [&](const Strided& t) { return t.at(b, n, s, int64_t{0}); },
-          static_cast<const char*>(a.prevOut.at(s, b, column)),
-          static_cast<const char*>(a.curOut.at(s, b, column)),
-          static_cast<char*>(a.out.at(s, b, column)), statisticStride, columnStride);
+  forEachRange(a.rows * a.batch, a.heads * a.headSize, [&](int64_t first, int64_t last) {
+    for (int64_t index = first; index < last; ++index) {
+      const int64_t s = index / a.batch;
+      const int64_t b = index % a.batch;
+      for (int64_t n = 0; n < a.heads; ++n) {
+        const int64_t column = n * a.headSize;
+        mergeRow(
+            a, [&](const Strided& t) { return t.at(b, n, s, int64_t{0}); },
+            static_cast<const char*>(a.prevOut.at(s, b, column)),
+            static_cast<const char*>(a.curOut.at(s, b, column)),
+            static_cast<char*>(a.out.at(s, b, column)), statisticStride, columnStride);
+      }
     }
   });
 }
@@ -301,6 +320,8 @@ aclnnStatus prepare(const Call& call, const aclTensor* prevAttnOut, const aclTen
       heads,
       isTnd ? attn[2] : attn[2] / heads,
       order,
+      prevAttnOut->dataType == ACL_FLOAT && prevAttnOut->strides[2] == 1 &&
+          curAttnOut->strides[2] == 1 && attnOutOut->strides[2] == 1,
       loaderOf<float>(prevAttnOut->dataType),
       storerOf<float>(prevAttnOut->dataType)};
   const DeviceSpan prefixSpan = inputSpan("actualSeqQlen", prefix);

@@ -92,15 +92,17 @@ void ThreadPool::post(std::function<void()> job) {
   {
     std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
+    waitingJobs_ = jobs_.size();
   }
   available_.notify_one();
 }
 
-// Ahead of everything else: kernels under way finish before new ones start.
-void ThreadPool::postFirst(int copies, const std::function<void()>& job) {
+// Behind all jobs: while there are any, each thread is better off with one of its own, for which it
+// needs to wait for nobody in the end.
+void ThreadPool::postShares(int copies, const Share& share) {
   {
     std::lock_guard lock(mutex_);
-    jobs_.insert(jobs_.begin(), static_cast<size_t>(copies), job);
+    shares_.insert(shares_.begin(), static_cast<size_t>(copies), share);
   }
   if (copies == 1) {
     available_.notify_one();
@@ -115,14 +117,19 @@ void ThreadPool::work() {
     std::function<void()> job;
     {
       std::unique_lock lock(mutex_);
-      available_.wait(lock, [this] { return !open_.empty() || !jobs_.empty(); });
-      if (open_.empty()) {
-        job = std::move(jobs_.front());
-        jobs_.pop_front();
-      } else {
+      available_.wait(
+          lock, [this] { return !open_.empty() || !jobs_.empty() || !shares_.empty(); });
+      if (!open_.empty()) {
         job = std::move(open_.front().run);
         open_.pop_front();
         openJobs_ = open_.size();
+      } else if (!jobs_.empty()) {
+        job = std::move(jobs_.front());
+        jobs_.pop_front();
+        waitingJobs_ = jobs_.size();
+      } else {
+        job = std::move(shares_.front().run);
+        shares_.pop_front();
       }
     }
     job();
@@ -186,6 +193,11 @@ void ThreadPool::stopHelping() {
   wakeForOpen(std::move(lock));
 }
 
+// Nothing is left for who has not begun.
+void ThreadPool::withdraw(std::deque<Share>& shares, const void* loop) {
+  std::erase_if(shares, [loop](const Share& share) { return share.loop == loop; });
+}
+
 void ThreadPool::parallelFor(int64_t count, const std::function<void(int64_t)>& body) {
   if (count <= 0) {
     return;
@@ -198,8 +210,12 @@ void ThreadPool::parallelFor(int64_t count, const std::function<void(int64_t)>& 
   }
   auto loop = std::make_shared<Loop>(count);
   const int helpers = static_cast<int>(std::min<int64_t>(count, threads_) - 1);
-  postFirst(helpers, [loop, &body] { loop->run(body); });
+  postShares(helpers, {[loop, &body] { loop->run(body); }, loop.get()});
   loop->run(body);
+  {
+    std::lock_guard lock(mutex_);
+    withdraw(shares_, loop.get());
+  }
   loop->wait();
 }
 
@@ -218,9 +234,8 @@ void ThreadPool::parallelForOpen(int64_t count, const std::function<void(int64_t
   }
   loop->run(body);
   {
-    // Nothing is left for who has not begun.
     std::lock_guard lock(mutex_);
-    std::erase_if(open_, [&loop](const OpenJob& job) { return job.loop == loop.get(); });
+    withdraw(open_, loop.get());
     openJobs_ = open_.size();
   }
   ActiveWait::until([&loop] { return loop->isComplete(); });

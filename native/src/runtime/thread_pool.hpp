@@ -46,12 +46,19 @@ class ThreadPool {
   void stopHelping();
   // Beside this thread.
   bool hasHelpers() const;
+  // Whether a job waits for a worker: then nobody joins a loop before its end.
+  bool hasWaitingJobs() const { return waitingJobs_.load(std::memory_order_relaxed) > 0; }
   // Whether this thread is a worker.
   static bool isHere();
 
  private:
   explicit ThreadPool(int threads);
-  void postFirst(int copies, const std::function<void()>& job);
+  struct Share {
+    std::function<void()> run;
+    const void* loop;  // of which it is a share; null of an open job that must be carried out
+  };
+  void postShares(int copies, const Share& share);
+  static void withdraw(std::deque<Share>& shares, const void* loop);
   void wakeForOpen(std::unique_lock<std::mutex> lock);
   void work();
   void keepTime();
@@ -60,13 +67,11 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable available_;
   std::deque<std::function<void()>> jobs_;
-  struct OpenJob {
-    std::function<void()> run;
-    const void* loop;  // of which it is a share; null of one that must be carried out
-  };
-  std::deque<OpenJob> open_;
-  std::atomic<size_t> openJobs_{0};  // their number
-  std::atomic<size_t> helpers_{0};   // threads that call help()
+  std::deque<Share> shares_;
+  std::deque<Share> open_;
+  std::atomic<size_t> waitingJobs_{0};  // the number of jobs_
+  std::atomic<size_t> openJobs_{0};     // of open_
+  std::atomic<size_t> helpers_{0};      // threads that call help()
 
   std::mutex timerMutex_;
   std::condition_variable timerChanged_;
