@@ -83,3 +83,48 @@ TEST(loopsFromManyThreads) {
   }
   CHECK_EQ(sum.load(), int64_t{6} * 50 * (29 * 30 / 2));
 }
+
+// The loop waits for the job: the one worker that is free must not join it.
+TEST(waitingJobsGoBeforeSharesOfLoops) {
+  ThreadPool& pool = ThreadPool::instance();
+  std::mutex mutex;
+  std::condition_variable changed;
+  int held = 0;
+  int released = 0;
+  bool isDone = false;
+  const auto await = [&](const auto& reached) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(60), reached);
+  };
+  const auto set = [&](const auto& change) {
+    std::lock_guard lock(mutex);
+    change();
+    changed.notify_all();
+  };
+  for (int i = 0; i < pool.threads(); ++i) {
+    pool.post([&] {
+      set([&] { ++held; });
+      await([&] { return released > 0; });
+      set([&] { --released; });
+    });
+  }
+  CHECK(await([&] { return held == pool.threads(); }));
+  std::atomic<int> begun{0};
+  std::atomic<int> late{0};
+  std::thread caller([&] {
+    pool.parallelFor(64, [&](int64_t) {
+      ++begun;
+      late += await([&] { return isDone; }) ? 0 : 1;
+    });
+  });
+  while (begun == 0) {
+    std::this_thread::yield();
+  }
+  pool.post([&] { set([&] { isDone = true; }); });
+  CHECK(pool.hasWaitingJobs());
+  set([&] { released = 1; });
+  CHECK(await([&] { return isDone; }));
+  set([&] { released = pool.threads() - 1; });
+  caller.join();
+  CHECK_EQ(late.load(), 0);
+}
