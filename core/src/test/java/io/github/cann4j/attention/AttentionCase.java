@@ -8,8 +8,8 @@ import io.github.cann4j.acl.HalfFloats;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.Layout;
-import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.plan.AttentionMask;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
 import io.github.cann4j.plan.RowRange;
@@ -20,11 +20,12 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * One problem with seeded inputs, run over a grid of ranks or by the reference. Global tensors are {@code
- * [batch][rows][heads][dim]} floats that are exact in the case's type.
+ * One problem with seeded inputs, run over a grid of ranks or by the reference. Global tensors are
+ * {@code [batch][rows][heads][dim]} floats that are exact in the case's type.
  */
 final class AttentionCase {
   final PackedSequence sequence;
+  final AttentionMask mask;
   final AttentionConfig config;
   final float[] q;
   final float[] k;
@@ -38,7 +39,12 @@ final class AttentionCase {
   }
 
   AttentionCase(PackedSequence sequence, AttentionConfig config, long seed) {
+    this(sequence, AttentionMask.causal(), config, seed);
+  }
+
+  AttentionCase(PackedSequence sequence, AttentionMask mask, AttentionConfig config, long seed) {
     this.sequence = sequence;
+    this.mask = mask;
     this.config = config;
     Random random = new Random(seed);
     q = values(random, config.heads(), config.headDim());
@@ -62,10 +68,12 @@ final class AttentionCase {
   }
 
   ContextParallelPlan plan(CpGrid grid) {
-    return ContextParallelPlan.builder(sequence, grid).build();
+    return ContextParallelPlan.builder(sequence, grid).mask(mask).build();
   }
 
-  /** Runs forward and backward {@code times} times on the grid; the last results, in global order. */
+  /**
+   * Runs forward and backward {@code times} times on the grid; the last results, in global order.
+   */
   Results run(ContextParallelPlan plan, int times) throws Exception {
     CpGrid grid = plan.grid();
     float[] out = new float[dOut.length];
@@ -83,7 +91,9 @@ final class AttentionCase {
     return new Results(out, dq, dk, dv, sent.stream().mapToLong(Long::longValue).sum());
   }
 
-  /** One rank's part; its rows of out, dq, dk and dv go into the results. Returns the bytes it sent. */
+  /**
+   * One rank's part; its rows of out, dq, dk and dv go into the results. Returns the bytes it sent.
+   */
   long runRank(
       ContextParallelPlan plan,
       Device device,
@@ -142,8 +152,7 @@ final class AttentionCase {
 
   private Tensor upload(
       Device device, ContextParallelPlan plan, int rank, float[] global, int heads, int dim) {
-    float[] local =
-        new float[Math.toIntExact(config.batchSize() * plan.localRows() * heads * dim)];
+    float[] local = new float[Math.toIntExact(config.batchSize() * plan.localRows() * heads * dim)];
     copyRows(plan, rank, global, local, heads * dim, true);
     return upload(device, local, localShape(plan, heads, dim));
   }
@@ -180,8 +189,7 @@ final class AttentionCase {
     int localPosition = 0;
     for (int b = 0; b < config.batchSize(); b++) {
       for (RowRange rows : plan.shard(rank)) {
-        int globalPosition =
-            Math.toIntExact((b * sequence.length() + rows.begin()) * rowElements);
+        int globalPosition = Math.toIntExact((b * sequence.length() + rows.begin()) * rowElements);
         int length = Math.toIntExact(rows.length() * rowElements);
         if (toLocal) {
           System.arraycopy(global, globalPosition, local, localPosition, length);
@@ -201,6 +209,7 @@ final class AttentionCase {
     ReferenceAttention reference =
         new ReferenceAttention(
             sequence,
+            mask,
             config.heads(),
             config.kvHeads(),
             config.headDim(),
