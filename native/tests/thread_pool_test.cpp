@@ -87,16 +87,16 @@ TEST(loopsFromManyThreads) {
 // The loop waits for the job: the one worker that is free must not join it.
 TEST(waitingJobsGoBeforeSharesOfLoops) {
   ThreadPool& pool = ThreadPool::instance();
-  std::mutex mutex;
-  std::condition_variable changed;
-  int held = 0;
-  int released = 0;
-  bool isDone = false;
-  const auto await = [&](const auto& reached) {
+  static std::mutex mutex;  // static, as the last workers may let go of these after the test
+  static std::condition_variable changed;
+  static int held = 0;
+  static int released = 0;
+  static bool isDone = false;
+  static const auto await = [&](const auto& reached) {
     std::unique_lock lock(mutex);
     return changed.wait_for(lock, std::chrono::seconds(60), reached);
   };
-  const auto set = [&](const auto& change) {
+  static const auto set = [&](const auto& change) {
     std::lock_guard lock(mutex);
     change();
     changed.notify_all();

@@ -192,7 +192,7 @@ class ContextParallelAttentionTest {
     return config.batchSize() * (bytes + moved * (ulysses - 1) / ulysses);
   }
 
-  private static double rmse(double[] expected, float[] actual) {
+  static double rmse(double[] expected, float[] actual) {
     double sum = 0;
     for (int i = 0; i < actual.length; i++) {
       double difference = actual[i] - expected[i];
