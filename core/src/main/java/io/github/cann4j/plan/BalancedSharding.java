@@ -11,6 +11,9 @@ import java.util.List;
  * enough. In integers and without chance, so that every rank finds the same.
  */
 final class BalancedSharding {
+  // So many documents per rank can hardly be spread better than one by one.
+  private static final int MANY_PER_RANK = 64;
+
   private BalancedSharding() {}
 
   /** Chunks of each rank, ascending. */
@@ -18,13 +21,19 @@ final class BalancedSharding {
     ShardProblem problem =
         new ShardProblem(sequence, mask, new AllowedPairs(sequence, mask), ranks);
     long percent = problem.workPerRank() / 100;
+    // A little above the wanted two percent: the last rank takes what the others have missed.
+    long limit = problem.workPerRank() + percent * 5 / 2;
     List<ShardDraft> drafts = new ArrayList<>();
     drafts.add(HeaviestFirst.spread(problem, 2 * percent));
-    drafts.add(HeaviestFirst.spread(problem, percent));
-    drafts.add(WorkWindows.spread(problem, percent));
+    boolean even = drafts.getFirst().maxWork() <= limit;
+    if (!even) {
+      drafts.add(HeaviestFirst.spread(problem, percent));
+    }
+    if (!even || problem.documents() < MANY_PER_RANK * (long) ranks) {
+      drafts.add(WorkWindows.spread(problem, percent));
+    }
     long lowest = drafts.stream().mapToLong(ShardDraft::maxWork).min().orElseThrow();
-    // A little above the wanted two percent: the last rank takes what the others have missed.
-    long limit = Math.max(lowest, problem.workPerRank() + percent * 5 / 2);
+    limit = Math.max(lowest, limit);
     List<List<RowRange>> best = null;
     long fewest = Long.MAX_VALUE;
     for (ShardDraft draft : drafts) {
