@@ -6,6 +6,7 @@ import io.github.cann4j.benchmarks.collectives.CollectivesSuite;
 import io.github.cann4j.benchmarks.report.Machine;
 import io.github.cann4j.benchmarks.report.Page;
 import io.github.cann4j.benchmarks.report.Recorder;
+import io.github.cann4j.benchmarks.sharding.ShardingQuality;
 import io.github.cann4j.benchmarks.worker.WorkerException;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.ExitCode;
@@ -52,7 +53,8 @@ public final class Benchmarks implements Callable<Integer> {
       names = "--only",
       paramLabel = "PART",
       split = ",",
-      description = "attention, parallel, collectives or java; repeatable (default: all four).")
+      description =
+          "attention, parallel, collectives, sharding or java; repeatable (default: all).")
   private List<String> only = List.of();
 
   @Option(names = "--quick", description = "Fewer rounds of smaller sizes.")
@@ -75,6 +77,7 @@ public final class Benchmarks implements Callable<Integer> {
     ATTENTION,
     PARALLEL,
     COLLECTIVES,
+    SHARDING,
     JAVA
   }
 
@@ -120,6 +123,7 @@ public final class Benchmarks implements Callable<Integer> {
       case ATTENTION -> new AttentionSuite(quick, nativeDirectory, recorder).run();
       case PARALLEL -> ParallelPrograms.run(quick, recorder);
       case COLLECTIVES -> new CollectivesSuite(quick, nativeDirectory, recorder).run();
+      case SHARDING -> JavaPrograms.run(ShardingQuality.class, recorder);
       case JAVA -> JavaPrograms.run(recorder);
     }
   }
@@ -131,7 +135,7 @@ public final class Benchmarks implements Callable<Integer> {
         parts.add(Part.valueOf(name.toUpperCase(Locale.ROOT)));
       } catch (IllegalArgumentException e) {
         throw new BadInputException(
-            "--only '%s' is unknown; it must be attention, parallel, collectives or java"
+            "--only '%s' is unknown; it must be attention, parallel, collectives, sharding or java"
                 .formatted(name),
             e);
       }

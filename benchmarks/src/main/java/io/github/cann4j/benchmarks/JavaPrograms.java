@@ -20,8 +20,12 @@ final class JavaPrograms {
 
   static void run(Recorder recorder) {
     for (Class<?> program : PROGRAMS) {
-      run(JavaCommand.of(program, List.of("--format", "json")), recorder);
+      run(program, recorder);
     }
+  }
+
+  static void run(Class<?> program, Recorder recorder) {
+    run(JavaCommand.of(program, List.of("--format", "json")), recorder);
   }
 
   static void run(List<String> command, Recorder recorder) {

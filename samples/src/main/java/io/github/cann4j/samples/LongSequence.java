@@ -198,7 +198,9 @@ public final class LongSequence implements Callable<Integer> {
       names = "--sharding",
       paramLabel = "NAME",
       defaultValue = "zigzag",
-      description = "Rows of a ring rank: zigzag or contiguous (default: ${DEFAULT-VALUE}).")
+      description =
+          "Rows of a ring rank: zigzag, contiguous, balanced (even work on packed documents, few"
+              + " rows sent) or zigzag-per-document (default: ${DEFAULT-VALUE}).")
   private String sharding;
 
   @Option(

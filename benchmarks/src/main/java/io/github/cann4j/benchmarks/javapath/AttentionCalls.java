@@ -14,6 +14,7 @@ import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Figure.Better;
 import io.github.cann4j.benchmarks.report.Figure.Reference;
 import io.github.cann4j.benchmarks.report.Figure.Target;
+import io.github.cann4j.benchmarks.report.FigurePrinter;
 import io.github.cann4j.benchmarks.report.Median;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
@@ -39,7 +40,7 @@ public final class AttentionCalls {
 
   /** Prints the figures; {@code --format json} as lines of JSON. */
   public static void main(String[] args) throws Exception {
-    Figures.print(args, measure());
+    FigurePrinter.print(args, measure());
   }
 
   private static List<Figure> measure() throws Exception {

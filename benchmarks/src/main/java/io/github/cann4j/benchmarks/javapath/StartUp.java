@@ -5,6 +5,7 @@ import io.github.cann4j.acl.Cann;
 import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Figure.Better;
 import io.github.cann4j.benchmarks.report.Figure.Target;
+import io.github.cann4j.benchmarks.report.FigurePrinter;
 import io.github.cann4j.benchmarks.report.Median;
 import java.io.File;
 import java.io.IOException;
@@ -39,7 +40,7 @@ public final class StartUp {
         figures.add(figure(path + ", toolkit unpacked before", command, cache, false));
         figures.add(figure(path + ", toolkit unpacked anew", command, cache, true));
       }
-      Figures.print(args, figures);
+      FigurePrinter.print(args, figures);
     } finally {
       empty(cache);
       Files.delete(cache);

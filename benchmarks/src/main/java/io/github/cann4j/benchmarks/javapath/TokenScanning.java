@@ -5,6 +5,7 @@ import io.github.cann4j.benchmarks.report.Figure;
 import io.github.cann4j.benchmarks.report.Figure.Better;
 import io.github.cann4j.benchmarks.report.Figure.Reference;
 import io.github.cann4j.benchmarks.report.Figure.Target;
+import io.github.cann4j.benchmarks.report.FigurePrinter;
 import io.github.cann4j.benchmarks.report.Median;
 import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.packing.TokenType;
@@ -62,7 +63,7 @@ public final class TokenScanning {
                 }));
       }
     }
-    Figures.print(args, figures);
+    FigurePrinter.print(args, figures);
   }
 
   private static int[] tokens(int mean) {

@@ -124,7 +124,8 @@ public final class ContextParallelCost implements Callable<Integer> {
       names = "--sharding",
       paramLabel = "NAME",
       defaultValue = "zigzag",
-      description = "zigzag or contiguous (default: ${DEFAULT-VALUE}).")
+      description =
+          "zigzag, contiguous, balanced or zigzag-per-document (default: ${DEFAULT-VALUE}).")
   private String sharding;
 
   @Option(

@@ -11,7 +11,7 @@ import java.util.Optional;
  * One measured figure with all that it is compared with, measured in the same run. A benchmark
  * prints one such object per line, as JSON.
  *
- * @param part what was measured: attention, collectives or java
+ * @param part what was measured: the name of a part of the program, such as attention
  * @param group title of the table that the figure belongs to
  * @param name what distinguishes it in that table, such as "fp32 forward, S 8192, 1 thread"
  * @param value cann4j's own value, the median of several

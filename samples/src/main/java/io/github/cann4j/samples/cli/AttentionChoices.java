@@ -19,7 +19,9 @@ public final class AttentionChoices {
 
   /** Which rows a ring rank holds. */
   public static final Choice<Sharding> SHARDING =
-      new Choice<>("--sharding", "zigzag", Sharding.ZIGZAG, "contiguous", Sharding.CONTIGUOUS);
+      new Choice<>("--sharding", "zigzag", Sharding.ZIGZAG, "contiguous", Sharding.CONTIGUOUS)
+          .or("balanced", Sharding.BALANCED)
+          .or("zigzag-per-document", Sharding.ZIGZAG_PER_DOCUMENT);
 
   /** Whether the mask follows from the documents' ends or comes as data. */
   public static final Choice<Boolean> GENERAL_MASK =

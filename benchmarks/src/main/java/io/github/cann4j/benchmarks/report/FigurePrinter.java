@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.cann4j.benchmarks.javapath;
+package io.github.cann4j.benchmarks.report;
 
-import io.github.cann4j.benchmarks.report.Figure;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** How the programs of this package print figures. */
-final class Figures {
-  private Figures() {}
+/** How programs print figures. */
+public final class FigurePrinter {
+  private FigurePrinter() {}
 
   /** Prints figures as text, or with {@code --format json} as lines of JSON. */
-  static void print(String[] args, List<Figure> figures) {
+  public static void print(String[] args, List<Figure> figures) {
     boolean json = Arrays.equals(args, new String[] {"--format", "json"});
     if (!json && args.length > 0) {
       throw new IllegalArgumentException(
