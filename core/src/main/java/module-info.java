@@ -2,6 +2,7 @@
 /** Packing of documents, context-parallel plans, and context-parallel attention on CANN. */
 module io.github.cann4j.core {
   requires transitive io.github.cann4j.bindings;
+  requires com.fasterxml.jackson.core;
   requires org.slf4j;
 
   exports io.github.cann4j.attention;

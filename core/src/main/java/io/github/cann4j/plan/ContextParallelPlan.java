@@ -4,6 +4,7 @@ package io.github.cann4j.plan;
 import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.packing.TokenType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
@@ -39,6 +40,7 @@ public final class ContextParallelPlan {
   private final StepPlanner stepPlanner;
   private final GatherPlanner gatherPlanner;
   private final AllowedPairs pairs;
+  private final TrafficBound bound;
   private final AtomicReferenceArray<List<AttentionStep>> steps;
   private final AtomicReferenceArray<KvGather> gathers;
   private volatile byte[] contentHash;
@@ -56,6 +58,7 @@ public final class ContextParallelPlan {
     stepPlanner = new StepPlanner(geometry, pattern, maxSequencesPerCall, maxPairsPerCall);
     gatherPlanner = new GatherPlanner(geometry, maxSequencesPerCall, maxPairsPerCall);
     pairs = new AllowedPairs(sequence, mask);
+    bound = new TrafficBound(geometry, pattern);
     steps = new AtomicReferenceArray<>(grid.ringDegree());
     gathers = new AtomicReferenceArray<>(grid.ringDegree());
   }
@@ -443,6 +446,36 @@ public final class ContextParallelPlan {
   }
 
   /**
+   * The fewest bytes that a ring rank can send in one forward pass under this sharding and pattern:
+   * each row once to every rank whose queries see it, in a ring once over every link up to the
+   * farthest of these. Counted from rows and mask, not from the steps.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @param kvBytesPerRow bytes of one row of keys and values together
+   * @return bytes
+   */
+  public long forwardBytesBound(int ringRank, long kvBytesPerRow) {
+    Objects.checkIndex(ringRank, grid.ringDegree());
+    return Math.multiplyExact(bound.forwardRows(ringRank), kvBytesPerRow);
+  }
+
+  /**
+   * The fewest bytes that a ring rank can send in one backward pass under this sharding and
+   * pattern: keys and values as in forward, and the gradients of each row that its queries, or in a
+   * ring those of the ranks that the row came from, see.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @param kvBytesPerRow bytes of one row of keys and values together
+   * @param gradientBytesPerRow bytes of one row of dk and dv together, in the type they travel in
+   * @return bytes
+   */
+  public long backwardBytesBound(int ringRank, long kvBytesPerRow, long gradientBytesPerRow) {
+    return Math.addExact(
+        forwardBytesBound(ringRank, kvBytesPerRow),
+        Math.multiplyExact(bound.gradientRows(ringRank), gradientBytesPerRow));
+  }
+
+  /**
    * SHA-256 over everything that must agree on all ranks: documents, padding, mask, grid, sharding,
    * pattern and limits; 32 bytes.
    *
@@ -543,6 +576,19 @@ public final class ContextParallelPlan {
     public Builder maxPairsPerCall(long maxPairsPerCall) {
       this.maxPairsPerCall = maxPairsPerCall;
       return this;
+    }
+
+    /** Everything that determines the plan, equal to that of a builder of the same plan. */
+    Object content() {
+      return Arrays.asList(
+          sequence,
+          grid,
+          sharding,
+          pattern,
+          mask,
+          maxSequencesPerCall,
+          maxPairsPerCall,
+          ringShards);
     }
 
     /** Any layout with equal row counts; overrides the sharding's. */
