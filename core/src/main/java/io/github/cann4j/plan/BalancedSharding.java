@@ -18,6 +18,9 @@ final class BalancedSharding {
 
   /** Chunks of each rank, ascending. */
   static List<List<RowRange>> chunks(PackedSequence sequence, AttentionMask mask, int ranks) {
+    if (ranks == 1) {
+      return List.of(List.of(new RowRange(0, sequence.length())));
+    }
     ShardProblem problem =
         new ShardProblem(sequence, mask, new AllowedPairs(sequence, mask), ranks);
     long percent = problem.workPerRank() / 100;
@@ -30,7 +33,7 @@ final class BalancedSharding {
       drafts.add(HeaviestFirst.spread(problem, percent));
     }
     if (!even || problem.documents() < MANY_PER_RANK * (long) ranks) {
-      drafts.add(WorkWindows.spread(problem, percent));
+      drafts.add(WorkWindows.spread(problem, percent / 2));
     }
     long lowest = drafts.stream().mapToLong(ShardDraft::maxWork).min().orElseThrow();
     limit = Math.max(lowest, limit);

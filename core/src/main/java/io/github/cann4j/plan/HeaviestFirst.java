@@ -123,8 +123,10 @@ final class HeaviestFirst {
 
   /** Whether a piece fits beside the lightest rows. */
   private boolean fits(ShardPool.Piece piece, long limit) {
+    long work = done + piece.work();
     return piece.rows() <= room
-        && done + piece.work() + pool.lightest(room - piece.rows()) <= limit;
+        && work <= limit
+        && work + pool.lightest(room - piece.rows()) <= limit;
   }
 
   private void takeFitting() {

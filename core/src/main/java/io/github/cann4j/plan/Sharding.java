@@ -37,9 +37,9 @@ public enum Sharding {
   /**
    * Equal row counts and nearly equal work for all ring ranks, with few rows to send: whole
    * documents where they fit, and of longer ones the late rows, which have most work, together with
-   * short documents. Work is that of the plan's mask. The rank with most work has at most 2.5 %
-   * more than the mean, unless documents are so few and short, or the ranks so many, that the work
-   * of single rows decides.
+   * short documents. Work is that of the plan's mask. The rank with most work has about 2 % more
+   * than the mean, on up to 64 ranks never more than 5 %, unless documents are so few and short
+   * that the work of single rows decides.
    */
   BALANCED
 }
