@@ -48,6 +48,13 @@ final class BufferPool implements AutoCloseable {
     return lease;
   }
 
+  /** What is held now: scratch, also replaced one that a program still uses, kept and idle buffers. */
+  long byteSize() {
+    Set<Scratch> all = new HashSet<>(scratch.values());
+    leases.forEach(lease -> all.addAll(lease.shared));
+    return idleBytes + keptBytes + all.stream().mapToLong(s -> s.buffer.byteSize()).sum();
+  }
+
   private DeviceBuffer takeIdle(long bytes) {
     for (Iterator<DeviceBuffer> all = idle.descendingIterator(); all.hasNext(); ) {
       DeviceBuffer buffer = all.next();

@@ -53,6 +53,10 @@ final class CompressedMasks implements AutoCloseable {
     return Tensor.of(prefix, DataType.UINT8, rows, CompressedCausalMask.SIZE);
   }
 
+  long byteSize() {
+    return causal.byteSize() + (prefix == null ? 0 : prefix.byteSize());
+  }
+
   @Override
   public void close() {
     Closing.inOrder(

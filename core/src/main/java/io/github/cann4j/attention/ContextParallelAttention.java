@@ -113,6 +113,7 @@ public final class ContextParallelAttention implements AutoCloseable {
    * @return the prepared attention
    * @throws IllegalArgumentException if a shape, type, device or the grid does not fit; on every rank if ranks disagree
    *     on plan or layer (see {@link #verify})
+   * @throws UnsupportedOperationException if a general mask takes more memory than the plan allows
    * @throws IllegalStateException if another rank could not prepare a new plan, naming it; or if this object, a stream
    *     or a communicator is closed
    * @throws io.github.cann4j.acl.AclException if device memory does not suffice
@@ -204,6 +205,7 @@ public final class ContextParallelAttention implements AutoCloseable {
       LocalTensors given,
       Optional<LocalTensors.Gradients> gradients,
       BufferPool.Lease buffers) {
+    requireMaskMemory(plan);
     TensorChecks checks = new TensorChecks(config, groups.device(), plan.localRows());
     LocalTensors tensors = checks.tensors(given);
     Optional<LocalTensors.Gradients> grads = gradients.map(g -> checks.gradients(g, given));
@@ -388,11 +390,31 @@ public final class ContextParallelAttention implements AutoCloseable {
         .orElse(0);
   }
 
+  private void requireMaskMemory(ContextParallelPlan plan) {
+    long bytes = plan.maskBytes(groups.ringRank());
+    if (bytes > plan.maxMaskBytes()) {
+      throw new UnsupportedOperationException(
+          ("the general mask takes %d bytes on CP rank %d, more than the plan's limit of %d; raise maxMaskBytes, use more"
+                  + " ranks, or a mask that follows from documents (causal, sliding window, prefix)")
+              .formatted(bytes, groups.cpRank(), plan.maxMaskBytes()));
+    }
+  }
+
   private void requireGrid(ContextParallelPlan plan) {
     if (!plan.grid().equals(groups.grid())) {
       throw new IllegalArgumentException(
           "the plan is for %s, the communicators form %s".formatted(plan.grid(), groups.grid()));
     }
+  }
+
+  /** {@return device memory of buffers, masks and compressed mask tables that this object holds now, in bytes} */
+  public long bufferBytes() {
+    return pool.byteSize() + masks.byteSize() + agreement.byteSize();
+  }
+
+  /** {@return device memory of the kernels' workspace that this object holds now, in bytes} */
+  public long workspaceBytes() {
+    return workspace.byteSize();
   }
 
   /** Throws unless work can be submitted. */

@@ -216,6 +216,10 @@ final class PlanAgreement implements AutoCloseable {
     };
   }
 
+  long byteSize() {
+    return own.byteSize() + all.byteSize();
+  }
+
   @Override
   public void close() {
     Closing.inOrder(own::close, all::close);

@@ -36,6 +36,7 @@ public final class ContextParallelPlan {
   private final AttentionMask mask;
   private final int maxSequencesPerCall;
   private final long maxPairsPerCall;
+  private final long maxMaskBytes;
   private final ShardLayout layout;
   private final StepPlanner stepPlanner;
   private final GatherPlanner gatherPlanner;
@@ -53,6 +54,7 @@ public final class ContextParallelPlan {
     mask = builder.mask;
     maxSequencesPerCall = builder.maxSequencesPerCall;
     maxPairsPerCall = builder.maxPairsPerCall;
+    maxMaskBytes = builder.maxMaskBytes;
     this.layout = layout;
     PlanGeometry geometry = new PlanGeometry(sequence, layout, mask);
     stepPlanner = new StepPlanner(geometry, pattern, maxSequencesPerCall, maxPairsPerCall);
@@ -107,6 +109,32 @@ public final class ContextParallelPlan {
   /** {@return most (query, key) pairs per head that a call has} */
   public long maxPairsPerCall() {
     return maxPairsPerCall;
+  }
+
+  /** {@return most bytes of masks that a ring rank may need} */
+  public long maxMaskBytes() {
+    return maxMaskBytes;
+  }
+
+  /**
+   * Device memory of the masks that a ring rank needs for a general mask, 0 for all others: a byte
+   * per pair of those blocks that are neither allowed nor excluded as a whole.
+   *
+   * @param ringRank 0 … ring degree − 1
+   * @return bytes
+   */
+  public long maskBytes(int ringRank) {
+    return calls(ringRank)
+        .filter(call -> call.mask() instanceof CallMask.General)
+        .mapToLong(call -> Math.multiplyExact(call.q().length(), call.keys()))
+        .sum();
+  }
+
+  private Stream<AttentionCall> calls(int ringRank) {
+    return pattern == ExchangePattern.ALL_GATHER
+        ? Stream.concat(
+            gather(ringRank).localCalls().stream(), gather(ringRank).calls().stream())
+        : steps(ringRank).stream().flatMap(step -> step.calls().stream());
   }
 
   /** {@return rows of each CP rank, padding included} */
@@ -516,6 +544,7 @@ public final class ContextParallelPlan {
     private AttentionMask mask = AttentionMask.causal();
     private int maxSequencesPerCall = 2048;
     private long maxPairsPerCall = Long.MAX_VALUE;
+    private long maxMaskBytes = 1L << 30;
     private List<List<RowRange>> ringShards;
 
     private Builder(PackedSequence sequence, CpGrid grid) {
@@ -588,7 +617,20 @@ public final class ContextParallelPlan {
           mask,
           maxSequencesPerCall,
           maxPairsPerCall,
+          maxMaskBytes,
           ringShards);
+    }
+
+    /**
+     * Most bytes of masks that a ring rank may need for a general mask; 1 GiB if not said. Attention
+     * on a plan that needs more is refused, with the number.
+     *
+     * @param maxMaskBytes at least 0
+     * @return this
+     */
+    public Builder maxMaskBytes(long maxMaskBytes) {
+      this.maxMaskBytes = maxMaskBytes;
+      return this;
     }
 
     /** Any layout with equal row counts; overrides the sharding's. */
@@ -622,6 +664,10 @@ public final class ContextParallelPlan {
       if (maxSequencesPerCall < 1) {
         throw new IllegalArgumentException(
             "sequences per call must be at least 1, not " + maxSequencesPerCall);
+      }
+      if (maxMaskBytes < 0) {
+        throw new IllegalArgumentException(
+            "bytes of masks must be at least 0, not " + maxMaskBytes);
       }
       mask.requireFits(sequence);
       long ringRows =

@@ -33,7 +33,8 @@ final class PlanHash {
         plan.sharding().ordinal(),
         plan.pattern().ordinal(),
         plan.maxSequencesPerCall(),
-        plan.maxPairsPerCall());
+        plan.maxPairsPerCall(),
+        plan.maxMaskBytes());
     switch (plan.mask()) {
       case AttentionMask.Causal _ -> put(digest, 0);
       case AttentionMask.Full _ -> put(digest, 1);

@@ -12,8 +12,10 @@ import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.Layout;
 import io.github.cann4j.packing.PackedSequence;
+import io.github.cann4j.plan.AttentionMask;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
+import io.github.cann4j.plan.GeneralMask;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -167,5 +169,37 @@ class BadInputTest {
   private static void assertMessage(String part, Runnable action) {
     var error = assertThrows(IllegalArgumentException.class, action::run);
     assertTrue(error.getMessage().contains(part), error.getMessage());
+  }
+
+  @Test
+  void masksThatTakeMoreThanAllowedAreRefusedWithTheirSize() {
+    PackedSequence sequence = PackedSequence.ofLengths(64);
+    ContextParallelPlan plan =
+        ContextParallelPlan.builder(sequence, CpGrid.ring(1))
+            .mask(AttentionMask.general(GeneralMask.of(64, (q, k) -> (q + k) % 3 != 0)))
+            .maxMaskBytes(64 * 64 - 1)
+            .build();
+    assertEquals(64 * 64, plan.maskBytes(0));
+    Device device = Device.open(0);
+    try (ContextParallelGroups groups = ContextParallelGroups.single(device);
+        Stream stream = device.createStream();
+        ContextParallelAttention attention =
+            ContextParallelAttention.create(CONFIG, groups, stream);
+        DeviceBuffer buffer = device.allocate(64 * 4 * 16 * 4);
+        DeviceBuffer out = device.allocate(64 * 4 * 16 * 4)) {
+      Tensor q = Tensor.of(buffer, DataType.FLOAT, 64, 4, 16);
+      Tensor kv = Tensor.of(buffer, DataType.FLOAT, 64, 2, 16);
+      var error =
+          assertThrows(
+              UnsupportedOperationException.class,
+              () ->
+                  attention.prepare(
+                      plan, q, kv, kv, Tensor.of(out, DataType.FLOAT, 64, 4, 16)));
+      assertTrue(error.getMessage().contains("4096 bytes"), error.getMessage());
+      assertTrue(error.getMessage().contains("limit of 4095"), error.getMessage());
+    }
+    assertMessage(
+        "not -1",
+        () -> ContextParallelPlan.builder(sequence, CpGrid.ring(1)).maxMaskBytes(-1).build());
   }
 }

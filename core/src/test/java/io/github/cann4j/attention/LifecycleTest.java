@@ -104,6 +104,8 @@ class LifecycleTest {
               Tensors tensors = new Tensors(device, plan.localRows(), config);
               ContextParallelAttention attention =
                   ContextParallelAttention.create(config, groups, stream)) {
+            long others =
+                device.allocatedBytes() - attention.bufferBytes() - attention.workspaceBytes();
             long steady = 0;
             for (int batch = 0; batch < 3; batch++) {
               try (PreparedAttention prepared = tensors.prepare(attention, plan)) {
@@ -120,6 +122,7 @@ class LifecycleTest {
             }
             assertEquals(steady, device.peakAllocatedBytes());
             assertEquals(steady, device.allocatedBytes());
+            assertEquals(steady - others, attention.bufferBytes() + attention.workspaceBytes());
           }
           return null;
         });
