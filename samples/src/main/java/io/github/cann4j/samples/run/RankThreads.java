@@ -16,7 +16,9 @@ import java.util.concurrent.locks.LockSupport;
  */
 public final class RankThreads {
   private static final Duration GRACE = Duration.ofSeconds(10);
-  private static final long POLL_NANOS = 20_000;
+  private static final long SHORTEST_POLL_NANOS = 20_000;
+  private static final long LONGEST_POLL_NANOS = 1_000_000;
+  private static final int POLLS = 128;
 
   /** What a rank does. */
   @FunctionalInterface
@@ -103,14 +105,17 @@ public final class RankThreads {
 
   /**
    * Waits until a stream has done its work, as {@link Stream#synchronize()} does, but ends when the
-   * thread is interrupted because another rank failed.
+   * thread is interrupted because another rank failed. It looks less often the longer it waits: the
+   * ranks would take a good part of the cores from what they wait for.
    */
   public static void await(Stream stream) throws InterruptedException {
+    long begin = System.nanoTime();
     while (!stream.isComplete()) {
       if (Thread.interrupted()) {
         throw new InterruptedException("interrupted while the stream was busy");
       }
-      LockSupport.parkNanos(POLL_NANOS);
+      long waited = System.nanoTime() - begin;
+      LockSupport.parkNanos(Math.clamp(waited / POLLS, SHORTEST_POLL_NANOS, LONGEST_POLL_NANOS));
     }
     stream.synchronize();
   }
