@@ -120,7 +120,7 @@ class ShardingPropertyTest {
 
   @Test
   void alsoInLongBatches() {
-    repeat(20, seed -> checkTrainingBatch(1_048_576, seed));
+    repeat(12, seed -> checkTrainingBatch(1_048_576, seed));
   }
 
   private static void checkTrainingBatch(long rows, long seed) {
