@@ -53,14 +53,14 @@ public final class ShardingQuality {
     add(
         figures,
         work + "median of 30 batches",
-        "x",
+        "×",
         cases,
         values -> Median.of(Arrays.stream(values.imbalance)),
         List.of(even));
     add(
         figures,
         work + "worst of 30 batches",
-        "x",
+        "×",
         cases,
         values -> Arrays.stream(values.imbalance).max().orElseThrow(),
         List.of(even));
