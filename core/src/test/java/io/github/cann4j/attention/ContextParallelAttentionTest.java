@@ -15,8 +15,8 @@ import io.github.cann4j.plan.Sharding;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Ring, Ulysses and hybrid attention against the fp64 reference and against one device. */
@@ -154,15 +154,22 @@ class ContextParallelAttentionTest {
     }
   }
 
-  @Test
-  void repeatedRunsGiveTheSameBits() throws Exception {
+  @ParameterizedTest
+  @EnumSource
+  void repeatedRunsGiveTheSameBits(ExchangePattern pattern) throws Exception {
     AttentionCase problem =
         new AttentionCase(SEQUENCES.get(1), config(DataType.BF16, 8, 4, Layout.TND, 1), 13);
-    ContextParallelPlan plan = problem.plan(new CpGrid(2, 2));
-    AttentionCase.Results once = problem.run(plan, 1);
-    AttentionCase.Results again = problem.run(plan, 5);
-    for (int i = 0; i < NAMES.length; i++) {
-      assertArrayEquals(once.all().get(i), again.all().get(i), NAMES[i]);
+    for (CpGrid grid : List.of(new CpGrid(2, 2), new CpGrid(4, 1), new CpGrid(1, 3))) {
+      ContextParallelPlan plan =
+          ContextParallelPlan.builder(problem.sequence, grid)
+              .sharding(Sharding.BALANCED)
+              .pattern(pattern)
+              .build();
+      AttentionCase.Results once = problem.run(plan, 1);
+      AttentionCase.Results again = problem.run(plan, 3);
+      for (int i = 0; i < NAMES.length; i++) {
+        assertArrayEquals(once.all().get(i), again.all().get(i), NAMES[i] + " on " + grid);
+      }
     }
   }
 
