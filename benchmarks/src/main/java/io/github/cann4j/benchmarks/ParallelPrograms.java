@@ -9,7 +9,7 @@ import java.util.List;
 
 /** The benchmarks of context parallelism: one program with several sets of options. */
 final class ParallelPrograms {
-  private static final String ALL = "megatron_cp_algo,ulysses_cp_algo,hybrid_cp_algo";
+  private static final String ALL = "megatron_cp_algo,ulysses_cp_algo,hybrid_cp_algo,kvallgather_cp_algo";
 
   private ParallelPrograms() {}
 
@@ -19,9 +19,9 @@ final class ParallelPrograms {
         quick,
         recorder,
         "--num-attention-heads",
-        "8",
+        "4",
         "--context-parallel-size",
-        "8",
+        "4",
         "--context-parallel-algo",
         ALL,
         "--rounds",

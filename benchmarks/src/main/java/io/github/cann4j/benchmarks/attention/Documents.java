@@ -9,7 +9,7 @@ import java.util.random.RandomGeneratorFactory;
 import java.util.stream.DoubleStream;
 
 /** Lengths of packed documents: as texts have them, many short ones and few long ones. */
-public final class Documents {
+final class Documents {
   private static final long MEAN = 512;
   private static final double SIGMA = 0.8;
 
@@ -30,19 +30,5 @@ public final class Documents {
       begin = scaled;
     }
     return lengths;
-  }
-
-  /**
-   * Log-normal lengths (mu 6.5, sigma 1.3) as pre-training data has them, in the order in which
-   * they are drawn; the last document is cut to fit. The same ones every time.
-   */
-  public static long[] longTailed(long rows) {
-    RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(1);
-    List<Long> lengths = new ArrayList<>();
-    for (long left = rows; left > 0; left -= lengths.getLast()) {
-      double drawn = Math.exp(6.5 + 1.3 * random.nextGaussian());
-      lengths.add(Math.clamp(Math.round(drawn), 1, left));
-    }
-    return lengths.stream().mapToLong(Long::longValue).toArray();
   }
 }

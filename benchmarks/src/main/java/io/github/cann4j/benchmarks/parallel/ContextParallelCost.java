@@ -4,10 +4,11 @@ package io.github.cann4j.benchmarks.parallel;
 import io.github.cann4j.acl.Cann;
 import io.github.cann4j.attention.AttentionConfig;
 import io.github.cann4j.attention.ContextParallelAlgorithm;
-import io.github.cann4j.benchmarks.attention.Documents;
+import io.github.cann4j.benchmarks.sharding.Lengths;
 import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
+import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.samples.cli.AttentionChoices;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.Choice;
@@ -179,30 +180,31 @@ public final class ContextParallelCost implements Callable<Integer> {
     PackedSequence sequence =
         BadInputException.check(
             () ->
-                PackedSequence.ofLengths(
-                    PACKED.parse(documents)
-                        ? Documents.longTailed(seqLength)
-                        : new long[] {seqLength}));
+                (PACKED.parse(documents) ? Lengths.LOG_NORMAL : Lengths.SINGLE).draw(seqLength, 1));
     List<CostCase> cases = new ArrayList<>();
-    cases.add(new CostCase("one device", plan(sequence, CpGrid.ring(1))));
+    ExchangePattern pattern = AttentionChoices.EXCHANGE_PATTERN.parse(exchangePattern);
+    cases.add(new CostCase("one device", plan(sequence, CpGrid.ring(1), pattern)));
     for (int size : sizes) {
       for (String name : algorithms) {
-        CpGrid grid =
-            BadInputException.check(
-                () -> ContextParallelAlgorithm.fromOption(name).grid(size, ulyssesDegree));
+        ContextParallelAlgorithm algorithm =
+            BadInputException.check(() -> ContextParallelAlgorithm.fromOption(name));
+        CpGrid grid = BadInputException.check(() -> algorithm.grid(size, ulyssesDegree));
         BadInputException.check(() -> config.requireSplittable(grid));
-        cases.add(new CostCase(name, plan(sequence, grid)));
+        ExchangePattern own = algorithm.pattern();
+        cases.add(
+            new CostCase(
+                name, plan(sequence, grid, own == ExchangePattern.DIRECT ? pattern : own)));
       }
     }
     return new CostJob(config, sequence, cases, rounds);
   }
 
-  private ContextParallelPlan plan(PackedSequence sequence, CpGrid grid) {
+  private ContextParallelPlan plan(PackedSequence sequence, CpGrid grid, ExchangePattern pattern) {
     return BadInputException.check(
         () ->
             ContextParallelPlan.builder(sequence, grid)
                 .sharding(AttentionChoices.SHARDING.parse(sharding))
-                .pattern(AttentionChoices.EXCHANGE_PATTERN.parse(exchangePattern))
+                .pattern(pattern)
                 .build());
   }
 }

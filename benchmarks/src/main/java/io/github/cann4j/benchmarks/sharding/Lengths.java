@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Random;
 
 /** Lengths of documents as in training data, and such as are hard to spread. */
-enum Lengths {
+public enum Lengths {
   /** Mu 6.5, sigma 1.3, at most 131,072. */
   LOG_NORMAL("log-normal") {
     @Override
@@ -55,7 +55,7 @@ enum Lengths {
   }
 
   /** Documents in random order, the last one cut where the sequence is full. */
-  PackedSequence draw(long rows, long seed) {
+  public PackedSequence draw(long rows, long seed) {
     Random random = new Random(seed);
     List<Long> lengths = new ArrayList<>();
     for (long sum = 0; sum < rows; sum += lengths.getLast()) {
