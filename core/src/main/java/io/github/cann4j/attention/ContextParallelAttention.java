@@ -17,9 +17,10 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Attention over sequences that are split among ranks: ring, Ulysses and hybrid, by the grid of the {@link
- * ContextParallelGroups}. Ring attention after Liu et al. (arXiv 2310.01889), Ulysses after Jacobs et al. (arXiv
- * 2309.14509), their combination after Fang and Zhao (arXiv 2405.07719).
+ * Attention over sequences that are split among ranks: ring, Ulysses and hybrid by the grid of the {@link
+ * ContextParallelGroups}, gathering by the plan's exchange pattern, and all of them under the plan's mask. Ring
+ * attention after Liu et al. (arXiv 2310.01889), Ulysses after Jacobs et al. (arXiv 2309.14509), their combination
+ * after Fang and Zhao (arXiv 2405.07719), gathering after section 3.3.2 of the Llama 3 report (arXiv 2407.21783).
  *
  * <p>One object per rank and layer shape; it owns scratch memory that all its prepared attentions share. Its transfers
  * run on the stream of the groups. Not thread-safe: one platform thread per rank makes all calls, in the same order on
