@@ -25,8 +25,8 @@ import java.util.stream.Stream;
  * order</em>: the ring rank's local rows cut into {@code ulyssesDegree} equal consecutive pieces.
  * With a Ulysses degree of 1 the last two are the same.
  *
- * <p>Immutable and thread-safe. Steps are derived when first asked for, per ring rank, and kept.
- * Arrays returned are copies.
+ * <p>Immutable and thread-safe. Steps, or what a rank gathers, are derived when first asked for,
+ * per ring rank, and kept. Arrays returned are copies.
  */
 public final class ContextParallelPlan {
   private final PackedSequence sequence;
@@ -132,8 +132,7 @@ public final class ContextParallelPlan {
 
   private Stream<AttentionCall> calls(int ringRank) {
     return pattern == ExchangePattern.ALL_GATHER
-        ? Stream.concat(
-            gather(ringRank).localCalls().stream(), gather(ringRank).calls().stream())
+        ? Stream.concat(gather(ringRank).localCalls().stream(), gather(ringRank).calls().stream())
         : steps(ringRank).stream().flatMap(step -> step.calls().stream());
   }
 
@@ -622,8 +621,8 @@ public final class ContextParallelPlan {
     }
 
     /**
-     * Most bytes of masks that a ring rank may need for a general mask; 1 GiB if not said. Attention
-     * on a plan that needs more is refused, with the number.
+     * Most bytes of masks that a ring rank may need for a general mask; 1 GiB if not said.
+     * Attention on a plan that needs more is refused, with the number.
      *
      * @param maxMaskBytes at least 0
      * @return this

@@ -89,7 +89,7 @@ final class GatherPlanner {
 
   private void addGathered(
       RankPieces.Document document, RowSet seen, long begin, CallSplitter calls) {
-    VisibleKeys visible = geometry.visible();
+    SeenRows visible = geometry.visible();
     for (int p = 0; p < document.pieces().size(); p++) {
       RowRange piece = document.pieces().get(p);
       RowRange queries = document.localPiece(p);

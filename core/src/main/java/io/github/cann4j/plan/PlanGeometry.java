@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 final class PlanGeometry {
   private final PackedSequence sequence;
   private final ShardLayout layout;
-  private final VisibleKeys visible;
+  private final SeenRows visible;
   private final AtomicReferenceArray<RankPieces> pieces;
   private final AtomicReferenceArray<List<RankPieces.Document>> shared;
   private final AtomicReferenceArray<List<RowSet>> seen;
@@ -18,7 +18,7 @@ final class PlanGeometry {
   PlanGeometry(PackedSequence sequence, ShardLayout layout, AttentionMask mask) {
     this.sequence = sequence;
     this.layout = layout;
-    this.visible = new VisibleKeys(sequence, mask);
+    this.visible = new SeenRows(sequence, mask);
     pieces = new AtomicReferenceArray<>(layout.ranks());
     shared = new AtomicReferenceArray<>(layout.ranks());
     seen = new AtomicReferenceArray<>(layout.ranks());
@@ -32,7 +32,7 @@ final class PlanGeometry {
     return layout;
   }
 
-  VisibleKeys visible() {
+  SeenRows visible() {
     return visible;
   }
 

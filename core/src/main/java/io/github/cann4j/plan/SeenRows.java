@@ -12,13 +12,13 @@ import java.util.concurrent.ConcurrentHashMap;
  * Which rows of the sequence the queries of a piece of a document see, and no others: what has to
  * be where the piece is computed.
  */
-final class VisibleKeys {
+final class SeenRows {
   private final PackedSequence sequence;
   private final AttentionMask mask;
   // Of a general mask, which has to be walked over.
   private final Map<RowRange, RowSet> known = new ConcurrentHashMap<>();
 
-  VisibleKeys(PackedSequence sequence, AttentionMask mask) {
+  SeenRows(PackedSequence sequence, AttentionMask mask) {
     this.sequence = sequence;
     this.mask = simplest(sequence, mask);
   }
