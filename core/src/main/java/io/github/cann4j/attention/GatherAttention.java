@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.attention;
 
+import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.plan.AttentionCall;
@@ -16,7 +17,7 @@ import java.util.stream.Stream;
 /**
  * Records KV all-gather attention of a ring rank: the keys and values that its queries need come together before the
  * calls that use them, so that nothing is merged; what needs only own rows is computed meanwhile. In backward they are
- * gathered again, and the gradients of those of others go home, where they are summed in fp32 in the order of ranks.
+ * gathered again, and the gradients of those of others go home in fp32, where they are summed in the order of ranks.
  */
 final class GatherAttention {
   private final Recording recording;
@@ -86,7 +87,7 @@ final class GatherAttention {
     local.backward(gradients, dk, dv);
 
     LocalTensors gathered = assemble(exchange);
-    LocalTensors.Gradients gatheredGradients = gatheredBackward(gathered, gradients);
+    Gathered gatheredGradients = gatheredBackward(gathered, gradients);
     takeOwn(gatheredGradients, gradients, shared, dk, dv);
     GatherExchange home =
         new GatherExchange(
@@ -94,6 +95,7 @@ final class GatherAttention {
             ring,
             gradientLane,
             "gather-dkdv",
+            DataType.FLOAT,
             tensors,
             gather.receives(),
             gather.sends());
@@ -102,9 +104,9 @@ final class GatherAttention {
           for (KvExchange.Block block : home.sends()) {
             if (block.owner() == part.owner()) {
               recording.copy(
-                  block.firstRows(part.rows()), Recording.rows(gatheredGradients.k(), rows));
+                  block.firstRows(part.rows()), Recording.rows(gatheredGradients.dk(), rows));
               recording.copy(
-                  block.secondRows(part.rows()), Recording.rows(gatheredGradients.v(), rows));
+                  block.secondRows(part.rows()), Recording.rows(gatheredGradients.dv(), rows));
             }
           }
         });
@@ -145,7 +147,14 @@ final class GatherAttention {
   private GatherExchange postKeysAndValues(ExchangeLane lane) {
     GatherExchange exchange =
         new GatherExchange(
-            recording, ring, lane, "gather-kv", tensors, gather.sends(), gather.receives());
+            recording,
+            ring,
+            lane,
+            "gather-kv",
+            recording.dataType(),
+            tensors,
+            gather.sends(),
+            gather.receives());
     for (KvExchange.Block block : exchange.sends()) {
       for (RowRange rows : block.rows().ranges()) {
         recording.copy(block.firstRows(rows), Recording.rows(tensors.k(), rows));
@@ -159,8 +168,8 @@ final class GatherAttention {
   /** Lays the gathered rows end to end. */
   private LocalTensors assemble(GatherExchange exchange) {
     exchange.await();
-    Tensor k = gatheredLike("gathered-k", tensors.k());
-    Tensor v = gatheredLike("gathered-v", tensors.v());
+    Tensor k = gatheredLike("gathered-k", tensors.k(), recording.dataType());
+    Tensor v = gatheredLike("gathered-v", tensors.v(), recording.dataType());
     KvExchange.Block own = KvExchange.Block.own(tensors);
     forParts(
         (part, rows) -> {
@@ -191,39 +200,38 @@ final class GatherAttention {
     }
   }
 
-  private Tensor gatheredLike(String name, Tensor like) {
+  private Tensor gatheredLike(String name, Tensor like, DataType type) {
     // A rank that gathers nothing has no calls that would read the one row.
     long rows = Math.max(1, gather.gatheredRows());
     return recording.scratch(
-        name, like.dataType(), like.size(0), rows, like.size(2), like.size(3));
+        name, type, like.size(0), rows, like.size(2), like.size(3));
   }
 
-  private LocalTensors.Gradients gatheredBackward(
-      LocalTensors gathered, LocalTensors.Gradients gradients) {
-    LocalTensors.Gradients target =
-        new LocalTensors.Gradients(
-            gradients.out(),
-            gradients.q(),
-            gatheredLike("gathered-dk", tensors.k()),
-            gatheredLike("gathered-dv", tensors.v()));
+  /** Dk and dv of the gathered rows: fp32 sums where calls share keys, else as the kernel gives them. */
+  private record Gathered(Tensor dk, Tensor dv) {}
+
+  private Gathered gatheredBackward(LocalTensors gathered, LocalTensors.Gradients gradients) {
     FirstCalls calls = on(gathered);
-    RowRange summed =
-        calls.sharesKeys() ? new RowRange(0, gather.gatheredRows()) : RowRange.EMPTY;
-    RowAccumulator dk = new RowAccumulator(recording, "gathered-dk-sums", target.k(), summed);
-    RowAccumulator dv = new RowAccumulator(recording, "gathered-dv-sums", target.v(), summed);
-    if (!calls.sharesKeys() && !gather.parts().isEmpty()) {
-      recording.zeroOutside(calls.keyRows(), target.k());
-      recording.zeroOutside(calls.keyRows(), target.v());
+    boolean shared = calls.sharesKeys();
+    DataType type = shared ? DataType.FLOAT : recording.dataType();
+    Tensor targetK = gatheredLike("gathered-dk", tensors.k(), type);
+    Tensor targetV = gatheredLike("gathered-dv", tensors.v(), type);
+    // An fp32 tensor is its own accumulator.
+    RowRange summed = shared ? new RowRange(0, gather.gatheredRows()) : RowRange.EMPTY;
+    RowAccumulator dk = new RowAccumulator(recording, "gathered-dk-sums", targetK, summed);
+    RowAccumulator dv = new RowAccumulator(recording, "gathered-dv-sums", targetV, summed);
+    if (!shared && !gather.parts().isEmpty()) {
+      recording.zeroOutside(calls.keyRows(), targetK);
+      recording.zeroOutside(calls.keyRows(), targetV);
     }
-    calls.backward(target, dk, dv);
-    dk.finish();
-    dv.finish();
-    return target;
+    calls.backward(
+        new LocalTensors.Gradients(gradients.out(), gradients.q(), targetK, targetV), dk, dv);
+    return new Gathered(targetK, targetV);
   }
 
   /** Takes over the gradients of own rows that were gathered with others. */
   private void takeOwn(
-      LocalTensors.Gradients gathered,
+      Gathered gathered,
       LocalTensors.Gradients gradients,
       boolean shared,
       RowAccumulator dk,
@@ -233,8 +241,8 @@ final class GatherAttention {
           if (part.owner() != ringRank) {
             return;
           }
-          Tensor partDk = Recording.rows(gathered.k(), rows);
-          Tensor partDv = Recording.rows(gathered.v(), rows);
+          Tensor partDk = Recording.rows(gathered.dk(), rows);
+          Tensor partDv = Recording.rows(gathered.dv(), rows);
           if (shared) {
             dk.add(part.rows(), partDk);
             dv.add(part.rows(), partDv);

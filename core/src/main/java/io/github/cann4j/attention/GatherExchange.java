@@ -26,6 +26,7 @@ final class GatherExchange {
    * @param ring the communicator, absent for a rank alone
    * @param lane orders transfers and computation
    * @param name of the buffers
+   * @param type in which rows travel
    * @param tensors whose k and v give the shape of a row
    * @param sent what goes to peers
    * @param received what comes from peers
@@ -35,14 +36,15 @@ final class GatherExchange {
       Optional<Communicator> ring,
       ExchangeLane lane,
       String name,
+      DataType type,
       LocalTensors tensors,
       List<Transfer> sent,
       List<Transfer> received) {
     this.recording = recording;
     this.ring = ring;
     this.lane = lane;
-    sends = blocks(name + "-send", tensors, sent);
-    receives = blocks(name + "-receive", tensors, received);
+    sends = blocks(name + "-send", type, tensors, sent);
+    receives = blocks(name + "-receive", type, tensors, received);
     for (int i = 0; i < sent.size(); i++) {
       items.add(SendRecv.send(sends.get(i).whole(), sent.get(i).peer()));
     }
@@ -52,12 +54,11 @@ final class GatherExchange {
   }
 
   private List<KvExchange.Block> blocks(
-      String name, LocalTensors tensors, List<Transfer> transfers) {
+      String name, DataType type, LocalTensors tensors, List<Transfer> transfers) {
     long rows = transfers.stream().mapToLong(transfer -> transfer.rows().rows()).sum();
     if (rows == 0) {
       return List.of();
     }
-    DataType type = tensors.k().dataType();
     Tensor all =
         recording.scratch(
             name,

@@ -104,6 +104,12 @@ class ContextParallelAttentionTest {
    */
   static void checkAgainstReferenceAndOneDevice(AttentionCase problem, ContextParallelPlan plan)
       throws Exception {
+    checkAgainstReferenceAndOneDevice(problem, plan, 2);
+  }
+
+  /** The same with another limit of the RMSE as a multiple of one device's. */
+  static void checkAgainstReferenceAndOneDevice(
+      AttentionCase problem, ContextParallelPlan plan, double rmseLimit) throws Exception {
     DataType type = problem.config.dataType();
     AttentionCase.Results results = problem.run(plan, 1);
     List<double[]> expected = problem.reference();
@@ -114,7 +120,7 @@ class ContextParallelAttentionTest {
         double single = rmse(expected.get(i), one.all().get(i));
         double split = rmse(expected.get(i), results.all().get(i));
         assertTrue(
-            split <= 2 * single,
+            split <= rmseLimit * single,
             "%s: RMSE %g over ranks, %g on one device".formatted(NAMES[i], split, single));
       }
     }
@@ -123,7 +129,7 @@ class ContextParallelAttentionTest {
 
   static List<Case> ringCases() {
     List<Case> cases = new ArrayList<>();
-    for (CpGrid grid : List.of(new CpGrid(3, 1), new CpGrid(4, 1), new CpGrid(4, 2))) {
+    for (CpGrid grid : List.of(new CpGrid(3, 1), new CpGrid(4, 2))) {
       for (PackedSequence sequence : SEQUENCES) {
         cases.add(new Case(sequence, grid, config(DataType.FLOAT, 4, 2, Layout.TND, 1)));
       }
@@ -140,16 +146,16 @@ class ContextParallelAttentionTest {
     Tolerance tolerance = Tolerance.of(c.config().dataType());
     for (Sharding sharding : Sharding.values()) {
       for (ExchangePattern pattern : ExchangePattern.values()) {
-        for (long maxPairs : new long[] {Long.MAX_VALUE, 300}) {
-          ContextParallelPlan plan =
-              ContextParallelPlan.builder(c.sequence(), c.grid())
-                  .sharding(sharding)
-                  .pattern(pattern)
-                  .maxPairsPerCall(maxPairs)
-                  .maxSequencesPerCall(maxPairs == 300 ? 2 : 2048)
-                  .build();
-          tolerance.check(expected, problem.run(plan, 1));
-        }
+        // Every second combination, so that each sharding and each pattern meets both.
+        boolean limited = (sharding.ordinal() + pattern.ordinal()) % 2 == 0;
+        ContextParallelPlan plan =
+            ContextParallelPlan.builder(c.sequence(), c.grid())
+                .sharding(sharding)
+                .pattern(pattern)
+                .maxPairsPerCall(limited ? 300 : Long.MAX_VALUE)
+                .maxSequencesPerCall(limited ? 2 : 2048)
+                .build();
+        tolerance.check(expected, problem.run(plan, 1));
       }
     }
   }
@@ -186,7 +192,7 @@ class ContextParallelAttentionTest {
     long kvRow = kvHeads * (config.headDim() + config.headDimV()) * elementBytes;
     // Sums that travel from rank to rank are fp32.
     long gradientRow =
-        plan.pattern() == ExchangePattern.RING ? kvRow / elementBytes * Float.BYTES : kvRow;
+        plan.pattern() == ExchangePattern.DIRECT ? kvRow : kvRow / elementBytes * Float.BYTES;
     long queryRow = (long) config.heads() * (config.headDim() + config.headDimV()) * elementBytes;
     long bytes = 0;
     for (int rank = 0; rank < grid.ringDegree(); rank++) {

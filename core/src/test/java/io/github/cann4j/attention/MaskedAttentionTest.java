@@ -66,6 +66,10 @@ class MaskedAttentionTest {
                       config(type, 8, 4, 16, 16, Layout.BSND, 2)))
           .toList();
 
+  // Kernels round each part of a key's gradient to the half type. Here a key's queries may be in a dozen
+  // parts, some of which cancel: their errors stay.
+  private static final double RMSE_LIMIT = 3;
+
   private static AttentionConfig config(
       DataType type,
       int heads,
@@ -196,7 +200,7 @@ class MaskedAttentionTest {
             .maxPairsPerCall(c.maxPairs())
             .build();
     ContextParallelAttentionTest.checkAgainstReferenceAndOneDevice(
-        new AttentionCase(c.sequence(), mask, c.config(), 17), plan);
+        new AttentionCase(c.sequence(), mask, c.config(), 17), plan, RMSE_LIMIT);
     if (c.pattern() != ExchangePattern.RING) {
       assertEquals(
           neededRows(plan),
