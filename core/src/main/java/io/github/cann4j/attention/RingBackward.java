@@ -239,7 +239,7 @@ final class RingBackward {
     } else {
       for (int b = 0; b < recording.batch(); b++) {
         recorder.backward(
-            inputs.packed(b), RingForward.packed(statistics, b), outputs.packed(b));
+            inputs.packed(b), statistics.packed(b), outputs.packed(b));
       }
     }
     dq.add(call.q(), dqPart);
@@ -264,11 +264,11 @@ final class RingBackward {
     for (int b = 0; b < batch; b++) {
       for (RowRange segment : call.qSegments()) {
         CallRecorder.Statistics block =
-            RingForward.segmentOf(copies, b, segment.shift(-call.q().begin()));
+            copies.segment(b, segment.shift(-call.q().begin()));
         for (SoftmaxStats.Piece piece : stats.pieces(b, segment)) {
-          RowRange rows = piece.rows().shift(-segment.begin());
-          recording.copy(block.max().slice(2, rows.begin(), rows.end()), piece.max());
-          recording.copy(block.sum().slice(2, rows.begin(), rows.end()), piece.sum());
+          CallRecorder.Statistics rows = block.rows(piece.rows().shift(-segment.begin()));
+          recording.copy(rows.max(), piece.max());
+          recording.copy(rows.sum(), piece.sum());
         }
       }
     }

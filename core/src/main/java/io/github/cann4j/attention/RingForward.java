@@ -126,14 +126,14 @@ final class RingForward {
                 Recording.packedRows(tensors.q(), b, call.q()),
                 Recording.packedRows(kv.firstRows(call), b, keys),
                 Recording.packedRows(kv.secondRows(call), b, keys),
-                packed(statistics, b),
+                statistics.packed(b),
                 Recording.packedRows(partial, b, all));
       }
     }
     for (int b = 0; b < recording.batch(); b++) {
       for (RowRange segment : call.qSegments()) {
         RowRange inCall = segment.shift(-call.q().begin());
-        CallRecorder.Statistics block = segmentOf(statistics, b, inCall);
+        CallRecorder.Statistics block = statistics.segment(b, inCall);
         for (SoftmaxStats.Piece piece : stats.pieces(b, segment)) {
           RowRange rows = piece.rows().shift(-call.q().begin());
           RowRange inBlock = piece.rows().shift(-segment.begin());
@@ -142,38 +142,10 @@ final class RingForward {
               Recording.packedRows(out.rows(piece.rows()), b, new RowRange(0, rows.length())),
               piece,
               Recording.packedRows(partial, b, rows),
-              block.max().slice(2, inBlock.begin(), inBlock.end()),
-              block.sum().slice(2, inBlock.begin(), inBlock.end()));
+              block.rows(inBlock).max(),
+              block.rows(inBlock).sum());
         }
       }
     }
-  }
-
-  /** One batch element of {@code [batch, heads, rows, 8]} as a variable-length kernel declares it. */
-  static CallRecorder.Statistics packed(CallRecorder.Statistics statistics, int batch) {
-    return new CallRecorder.Statistics(
-        packed(statistics.max(), batch), packed(statistics.sum(), batch));
-  }
-
-  private static Tensor packed(Tensor statistic, int batch) {
-    return statistic
-        .slice(0, batch, batch + 1)
-        .reshape(statistic.size(2), statistic.size(1), statistic.size(3));
-  }
-
-  /**
-   * The statistics of one segment as {@code [1, heads, rows, 8]}: both kernels write those of a segment as one block
-   * {@code [heads][rows][8]}.
-   */
-  static CallRecorder.Statistics segmentOf(
-      CallRecorder.Statistics statistics, int batch, RowRange rows) {
-    return new CallRecorder.Statistics(
-        segmentOf(statistics.max(), batch, rows), segmentOf(statistics.sum(), batch, rows));
-  }
-
-  private static Tensor segmentOf(Tensor statistic, int batch, RowRange rows) {
-    return packed(statistic, batch)
-        .slice(0, rows.begin(), rows.end())
-        .reshape(1, statistic.size(1), rows.length(), statistic.size(3));
   }
 }

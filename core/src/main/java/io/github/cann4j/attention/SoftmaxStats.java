@@ -59,11 +59,10 @@ final class SoftmaxStats {
 
   /** Lets queries that no first call has begin with output 0 and a sum of nothing. */
   void beginOutside(Tensor out) {
-    List<RowRange> inside = new ArrayList<>(segments);
-    inside.removeAll(outside);
-    recording.zeroOutside(inside, out);
+    recording.zeroOutside(segments, out);
     for (RowRange gap : outside) {
       for (int b = 0; b < recording.batch(); b++) {
+        recording.zero(Recording.packedRows(out, b, gap));
         Tensor gapMax = packed(max, b, gap);
         recording
             .program()

@@ -9,12 +9,14 @@ final class AllowedPairs {
   private final AttentionMask mask;
   private final long[] before;
 
+  /**
+   * Counts the documents.
+   *
+   * @param mask of the sequence, the {@link SeenRows#simplest} one if it is a general one
+   */
   AllowedPairs(PackedSequence sequence, AttentionMask mask) {
     this.sequence = sequence;
-    this.mask =
-        mask instanceof AttentionMask.General general
-            ? AttentionMask.general(general.pattern().within(sequence))
-            : mask;
+    this.mask = mask;
     before = new long[sequence.documentCount() + 1];
     for (int i = 0; i < sequence.documentCount(); i++) {
       before[i + 1] = before[i] + ofDocument(i, sequence.documentLength(i));

@@ -17,12 +17,12 @@ final class BalancedSharding {
   private BalancedSharding() {}
 
   /** Chunks of each rank, ascending. */
-  static List<List<RowRange>> chunks(PackedSequence sequence, AttentionMask mask, int ranks) {
+  static List<List<RowRange>> chunks(
+      PackedSequence sequence, AttentionMask mask, AllowedPairs pairs, int ranks) {
     if (ranks == 1) {
       return List.of(List.of(new RowRange(0, sequence.length())));
     }
-    ShardProblem problem =
-        new ShardProblem(sequence, mask, new AllowedPairs(sequence, mask), ranks);
+    ShardProblem problem = new ShardProblem(sequence, mask, pairs, ranks);
     long percent = problem.workPerRank() / 100;
     // A little above the wanted two percent: the last rank takes what the others have missed.
     long limit = problem.workPerRank() + percent * 5 / 2;

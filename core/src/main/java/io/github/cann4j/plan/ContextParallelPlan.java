@@ -46,7 +46,8 @@ public final class ContextParallelPlan {
   private final AtomicReferenceArray<KvGather> gathers;
   private volatile byte[] contentHash;
 
-  private ContextParallelPlan(Builder builder, ShardLayout layout) {
+  private ContextParallelPlan(
+      Builder builder, ShardLayout layout, AttentionMask simplestMask, AllowedPairs pairs) {
     sequence = builder.sequence;
     grid = builder.grid;
     sharding = builder.sharding;
@@ -56,10 +57,10 @@ public final class ContextParallelPlan {
     maxPairsPerCall = builder.maxPairsPerCall;
     maxMaskBytes = builder.maxMaskBytes;
     this.layout = layout;
-    PlanGeometry geometry = new PlanGeometry(sequence, layout, mask);
+    PlanGeometry geometry = new PlanGeometry(sequence, layout, simplestMask);
     stepPlanner = new StepPlanner(geometry, pattern, maxSequencesPerCall, maxPairsPerCall);
     gatherPlanner = new GatherPlanner(geometry, maxSequencesPerCall, maxPairsPerCall);
-    pairs = new AllowedPairs(sequence, mask);
+    this.pairs = pairs;
     bound = new TrafficBound(geometry, pattern);
     steps = new AtomicReferenceArray<>(grid.ringDegree());
     gathers = new AtomicReferenceArray<>(grid.ringDegree());
@@ -687,11 +688,15 @@ public final class ContextParallelPlan {
                 + ringRows
                 + " rows at hand on a ring rank); raise the limit to at least that");
       }
+      AttentionMask simplest = SeenRows.simplest(sequence, mask);
+      AllowedPairs pairs = new AllowedPairs(sequence, simplest);
       return new ContextParallelPlan(
           this,
           ringShards == null
-              ? ShardLayout.of(sharding, sequence, mask, grid.ringDegree())
-              : ShardLayout.of(ringShards));
+              ? ShardLayout.of(sharding, sequence, simplest, pairs, grid.ringDegree())
+              : ShardLayout.of(ringShards),
+          simplest,
+          pairs);
     }
   }
 }

@@ -11,14 +11,14 @@ public enum ExchangePattern {
   DIRECT,
   /**
    * In step i rank r works on the rows of owner r+i, received from r+1, where they were in step
-   * i-1; only neighbours talk. Gradient accumulators travel on with the rows and reach the owner
-   * after the last step. A rank passes on what the ranks after it still need.
+   * i-1; only neighbours talk. Gradient accumulators, in fp32, travel on with the rows and reach
+   * the owner after the last step. A rank passes on what the ranks after it still need.
    */
   RING,
   /**
    * Every rank first gathers all rows that it needs, each straight from its owner, and then
-   * computes without merging; their gradients go straight back. Takes memory for all these rows at
-   * once. Sends only rows that the receiver needs.
+   * computes without merging; their gradients go straight back, in fp32. Takes memory for all these
+   * rows at once. Sends only rows that the receiver needs.
    */
   ALL_GATHER
 }

@@ -76,10 +76,11 @@ final class GatherPlanner {
   private List<KvGather.Part> parts(RowSet rows) {
     List<KvGather.Part> parts = new ArrayList<>();
     ShardLayout layout = geometry.layout();
+    ChunkOwners owners = geometry.owners();
     for (RowRange range : rows.ranges()) {
       for (long row = range.begin(); row < range.end(); ) {
-        int owner = layout.owner(row);
-        long end = Math.min(range.end(), layout.chunkEndAt(owner, row));
+        int owner = owners.owner(row);
+        long end = Math.min(range.end(), owners.chunkEnd(row));
         parts.add(new KvGather.Part(owner, layout.local(owner, row, end)));
         row = end;
       }

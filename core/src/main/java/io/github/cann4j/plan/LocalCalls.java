@@ -10,6 +10,8 @@ final class LocalCalls {
   private final PlanGeometry geometry;
   private final CallSplitter first;
   private final CallSplitter merged;
+  private List<AttentionCall> firstCalls;
+  private List<AttentionCall> mergedCalls;
 
   LocalCalls(PlanGeometry geometry, CallSplitter first, CallSplitter merged) {
     this.geometry = geometry;
@@ -44,41 +46,41 @@ final class LocalCalls {
     }
   }
 
-  private boolean isGeneral() {
-    return geometry.mask() instanceof AttentionMask.General;
-  }
-
   /** Calls on disjoint queries, ascending. */
   List<AttentionCall> firstCalls() {
-    if (!isGeneral()) {
-      return first.finish();
-    }
-    List<AttentionCall> calls = new ArrayList<>();
-    long end = 0;
-    for (AttentionCall call : byQuery(first.finish())) {
-      if (call.q().begin() >= end) {
-        calls.add(call);
-        end = call.q().end();
-      }
-    }
-    return calls;
+    divide();
+    return firstCalls;
   }
 
   /** Calls on queries that first calls have too. */
   List<AttentionCall> mergedCalls() {
-    if (!isGeneral()) {
-      return merged.finish();
-    }
-    List<AttentionCall> calls = byQuery(first.finish());
-    calls.removeAll(firstCalls());
-    return calls;
+    divide();
+    return mergedCalls;
   }
 
-  private static List<AttentionCall> byQuery(List<AttentionCall> calls) {
-    List<AttentionCall> sorted = new ArrayList<>(calls);
-    sorted.sort(
+  private void divide() {
+    if (firstCalls != null) {
+      return;
+    }
+    if (!(geometry.mask() instanceof AttentionMask.General)) {
+      firstCalls = first.finish();
+      mergedCalls = merged.finish();
+      return;
+    }
+    List<AttentionCall> calls = new ArrayList<>(first.finish());
+    calls.sort(
         Comparator.comparingLong((AttentionCall call) -> call.q().begin())
             .thenComparingLong(call -> -call.q().length()));
-    return sorted;
+    firstCalls = new ArrayList<>();
+    mergedCalls = new ArrayList<>();
+    long end = 0;
+    for (AttentionCall call : calls) {
+      if (call.q().begin() >= end) {
+        firstCalls.add(call);
+        end = call.q().end();
+      } else {
+        mergedCalls.add(call);
+      }
+    }
   }
 }

@@ -14,6 +14,7 @@ final class PlanGeometry {
   private final AtomicReferenceArray<RankPieces> pieces;
   private final AtomicReferenceArray<List<RankPieces.Document>> shared;
   private final AtomicReferenceArray<List<RowSet>> seen;
+  private volatile ChunkOwners owners;
 
   PlanGeometry(PackedSequence sequence, ShardLayout layout, AttentionMask mask) {
     this.sequence = sequence;
@@ -38,6 +39,16 @@ final class PlanGeometry {
 
   AttentionMask mask() {
     return visible.mask();
+  }
+
+  /** Who holds which row; derived when first asked for. */
+  ChunkOwners owners() {
+    ChunkOwners known = owners;
+    if (known == null) {
+      known = new ChunkOwners(layout);
+      owners = known;
+    }
+    return known;
   }
 
   /** The rows of a rank by document. Derived when first asked for, like all that follows. */

@@ -18,13 +18,18 @@ final class SeenRows {
   // Of a general mask, which has to be walked over.
   private final Map<RowRange, RowSet> known = new ConcurrentHashMap<>();
 
+  /**
+   * Looks at a sequence.
+   *
+   * @param mask the {@link #simplest} one
+   */
   SeenRows(PackedSequence sequence, AttentionMask mask) {
     this.sequence = sequence;
-    this.mask = simplest(sequence, mask);
+    this.mask = mask;
   }
 
   /** The mask without what makes no difference in the sequence. */
-  private static AttentionMask simplest(PackedSequence sequence, AttentionMask mask) {
+  static AttentionMask simplest(PackedSequence sequence, AttentionMask mask) {
     long longest = sequence.longestDocument();
     return switch (mask) {
       case AttentionMask.SlidingWindow(long left, long right) -> {

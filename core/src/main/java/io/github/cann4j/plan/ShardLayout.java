@@ -4,7 +4,6 @@ package io.github.cann4j.plan;
 import io.github.cann4j.packing.PackedSequence;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
@@ -18,32 +17,19 @@ final class ShardLayout {
   private final long[][] begins;
   private final long[][] ends;
   private final long[][] localBegins;
-  // All chunks by their first rows.
-  private final long[] allBegins;
-  private final int[] owners;
 
   private ShardLayout(long[][] begins, long[][] ends, long[][] localBegins) {
     this.begins = begins;
     this.ends = ends;
     this.localBegins = localBegins;
-    int chunks = Arrays.stream(begins).mapToInt(b -> b.length).sum();
-    allBegins = new long[chunks];
-    owners = new int[chunks];
-    List<int[]> order = new ArrayList<>(chunks);
-    for (int r = 0; r < begins.length; r++) {
-      for (int c = 0; c < begins[r].length; c++) {
-        order.add(new int[] {r, c});
-      }
-    }
-    order.sort(Comparator.comparingLong(chunk -> begins[chunk[0]][chunk[1]]));
-    for (int i = 0; i < chunks; i++) {
-      owners[i] = order.get(i)[0];
-      allBegins[i] = begins[owners[i]][order.get(i)[1]];
-    }
   }
 
   static ShardLayout of(
-      Sharding sharding, PackedSequence sequence, AttentionMask mask, int ringDegree) {
+      Sharding sharding,
+      PackedSequence sequence,
+      AttentionMask mask,
+      AllowedPairs pairs,
+      int ringDegree) {
     long length = sequence.length();
     return of(
         switch (sharding) {
@@ -56,7 +42,7 @@ final class ShardLayout {
                           chunk(r, 2 * ringDegree, length),
                           chunk(2 * ringDegree - 1 - r, 2 * ringDegree, length)));
           case ZIGZAG_PER_DOCUMENT -> DocumentZigzag.chunks(sequence, ringDegree);
-          case BALANCED -> BalancedSharding.chunks(sequence, mask, ringDegree);
+          case BALANCED -> BalancedSharding.chunks(sequence, mask, pairs, ringDegree);
         });
   }
 
@@ -145,18 +131,6 @@ final class ShardLayout {
     long from = rowsBefore(rank, begin);
     long to = rowsBefore(rank, end);
     return from < to ? new RowRange(from, to) : RowRange.EMPTY;
-  }
-
-  /** The rank that holds a row of the sequence. */
-  int owner(long globalRow) {
-    int found = Arrays.binarySearch(allBegins, globalRow);
-    return owners[found >= 0 ? found : -found - 2];
-  }
-
-  /** The row after the chunk in which a rank holds a row of the sequence. */
-  long chunkEndAt(int rank, long globalRow) {
-    int found = Arrays.binarySearch(begins[rank], globalRow);
-    return ends[rank][found >= 0 ? found : -found - 2];
   }
 
   /** The global rows of a range of local rows, in local order. */

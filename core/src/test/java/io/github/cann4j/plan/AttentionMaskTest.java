@@ -34,7 +34,7 @@ class AttentionMaskTest {
             AttentionMask.prefix(prefixes),
             AttentionMask.general(pattern))) {
       mask.requireFits(sequence);
-      AllowedPairs pairs = new AllowedPairs(sequence, mask);
+      AllowedPairs pairs = new AllowedPairs(sequence, SeenRows.simplest(sequence, mask));
       long expected = 0;
       for (long row = 0; row < sequence.length(); row++) {
         assertEquals(expected, pairs.pairs(0, row), mask + " before row " + row);

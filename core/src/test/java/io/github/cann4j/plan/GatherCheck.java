@@ -8,7 +8,6 @@ import io.github.cann4j.packing.PackedSequence;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
 
 /** Checks a plan that gathers row by row against the definition of its mask. */
 final class GatherCheck {
@@ -24,13 +23,7 @@ final class GatherCheck {
     sequence = plan.sequence();
     ranks = plan.grid().ringDegree();
     length = (int) sequence.length();
-    globalRow = new int[ranks][];
-    for (int r = 0; r < ranks; r++) {
-      globalRow[r] =
-          plan.ringShard(r).stream()
-              .flatMapToInt(c -> IntStream.range((int) c.begin(), (int) c.end()))
-              .toArray();
-    }
+    globalRow = PlanCheck.globalRows(plan);
   }
 
   void check() {

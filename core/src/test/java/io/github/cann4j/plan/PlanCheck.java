@@ -26,13 +26,7 @@ final class PlanCheck {
     sequence = plan.sequence();
     ranks = plan.grid().ringDegree();
     length = (int) sequence.length();
-    globalRow = new int[ranks][];
-    for (int r = 0; r < ranks; r++) {
-      globalRow[r] =
-          plan.ringShard(r).stream()
-              .flatMapToInt(c -> IntStream.range((int) c.begin(), (int) c.end()))
-              .toArray();
-    }
+    globalRow = globalRows(plan);
     demand = new int[ranks][ranks][length / ranks];
     for (int r = 0; r < ranks; r++) {
       for (int o = 0; o < ranks; o++) {
@@ -43,6 +37,17 @@ final class PlanCheck {
         }
       }
     }
+  }
+
+  /** Global rows by ring rank and local row. */
+  static int[][] globalRows(ContextParallelPlan plan) {
+    return IntStream.range(0, plan.grid().ringDegree())
+        .mapToObj(
+            r ->
+                plan.ringShard(r).stream()
+                    .flatMapToInt(c -> IntStream.range((int) c.begin(), (int) c.end()))
+                    .toArray())
+        .toArray(int[][]::new);
   }
 
   private boolean allowed(int q, int k) {

@@ -94,7 +94,7 @@ class ShardingPropertyTest {
           AttentionMask mask = plans.mask(sequence);
           ContextParallelPlan plan = plan(sequence, grid, Sharding.BALANCED, mask);
           double mean = (double) plan.totalWork() / grid.ringDegree();
-          AllowedPairs pairs = new AllowedPairs(sequence, mask);
+          AllowedPairs pairs = new AllowedPairs(sequence, SeenRows.simplest(sequence, mask));
           long heaviestRow =
               LongStream.range(0, sequence.length())
                   .map(r -> pairs.pairs(r, r + 1))
@@ -143,7 +143,8 @@ class ShardingPropertyTest {
     assertTrue(imbalance <= 1.05, batch);
     ContextParallelPlan zigzag = plan(sequence, grid, Sharding.ZIGZAG_PER_DOCUMENT, mask);
     ShardProblem problem =
-        new ShardProblem(sequence, mask, new AllowedPairs(sequence, mask), ranks);
+        new ShardProblem(
+            sequence, mask, new AllowedPairs(sequence, SeenRows.simplest(sequence, mask)), ranks);
     long needed = rowsNeeded(problem, plan);
     assertTrue(
         needed <= rowsNeeded(problem, zigzag),
@@ -170,7 +171,11 @@ class ShardingPropertyTest {
             return;
           }
           ShardProblem problem =
-              new ShardProblem(sequence, mask, new AllowedPairs(sequence, mask), grid.ringDegree());
+              new ShardProblem(
+                  sequence,
+                  mask,
+                  new AllowedPairs(sequence, SeenRows.simplest(sequence, mask)),
+                  grid.ringDegree());
           for (Sharding sharding : Sharding.values()) {
             ContextParallelPlan plan = plan(sequence, grid, sharding, mask);
             long sent =
