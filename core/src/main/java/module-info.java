@@ -3,6 +3,7 @@
 module io.github.cann4j.core {
   requires transitive io.github.cann4j.bindings;
   requires com.fasterxml.jackson.core;
+  requires com.fasterxml.jackson.jr.ob;
   requires org.slf4j;
 
   exports io.github.cann4j.attention;
