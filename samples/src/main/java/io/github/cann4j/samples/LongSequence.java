@@ -10,15 +10,15 @@ import io.github.cann4j.packing.PackedTokens;
 import io.github.cann4j.plan.AttentionMask;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
-import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.plan.GeneralMask;
 import io.github.cann4j.plan.RowRange;
-import io.github.cann4j.plan.Sharding;
 import io.github.cann4j.samples.cli.AttentionChoices;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.Choice;
+import io.github.cann4j.samples.cli.ContextParallelOptions;
 import io.github.cann4j.samples.cli.Devices;
 import io.github.cann4j.samples.cli.ExitCode;
+import io.github.cann4j.samples.cli.Numbers;
 import io.github.cann4j.samples.cli.Progress;
 import io.github.cann4j.samples.cli.SampleCommand;
 import io.github.cann4j.samples.run.AttentionRuns;
@@ -36,6 +36,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -75,13 +76,6 @@ public final class LongSequence implements Callable<Integer> {
   private int seqLength;
 
   @Option(
-      names = "--context-parallel-size",
-      paramLabel = "N",
-      defaultValue = "4",
-      description = "Context-parallel ranks; divides --seq-length (default: ${DEFAULT-VALUE}).")
-  private int contextParallelSize;
-
-  @Option(
       names = "--context-parallel-algo",
       paramLabel = "NAME",
       split = ",",
@@ -92,40 +86,7 @@ public final class LongSequence implements Callable<Integer> {
               + " repeated (default: all four).")
   private List<String> algorithms;
 
-  @Option(
-      names = "--ulysses-degree-in-cp",
-      paramLabel = "N",
-      description =
-          "Ranks of a Ulysses group in hybrid_cp_algo (default: 2 if that divides the ranks, else"
-              + " all of them).")
-  private Integer ulyssesDegreeInCp;
-
-  @Option(
-      names = "--attention-mask-type",
-      paramLabel = "NAME",
-      defaultValue = "causal",
-      description =
-          "causal, or general: the same pairs of tokens, but given as a mask like any other"
-              + " (default: ${DEFAULT-VALUE}).")
-  private String attentionMaskType;
-
-  @Option(
-      names = "--reset-position-ids",
-      negatable = true,
-      defaultValue = "true",
-      fallbackValue = "true",
-      description = "Restart position ids after each EOD token (default: ${DEFAULT-VALUE}).")
-  private boolean resetPositionIds;
-
-  @Option(
-      names = "--reset-attention-mask",
-      negatable = true,
-      defaultValue = "true",
-      fallbackValue = "true",
-      description =
-          "Attend inside each document only; else over the whole sequence (default:"
-              + " ${DEFAULT-VALUE}).")
-  private boolean resetAttentionMask;
+  @Mixin private ContextParallelOptions parallel;
 
   @Option(
       names = "--data",
@@ -172,36 +133,11 @@ public final class LongSequence implements Callable<Integer> {
   private int headDim;
 
   @Option(
-      names = "--dtype",
-      paramLabel = "NAME",
-      defaultValue = "fp32",
-      description = "fp32, bf16 or fp16 (default: ${DEFAULT-VALUE}).")
-  private String dtype;
-
-  @Option(
       names = "--layout",
       paramLabel = "NAME",
       defaultValue = "tnd",
       description = "Layout of all tensors: tnd or bsnd (default: ${DEFAULT-VALUE}).")
   private String layout;
-
-  @Option(
-      names = "--exchange-pattern",
-      paramLabel = "NAME",
-      defaultValue = "direct",
-      description =
-          "How keys and values travel in megatron_cp_algo and hybrid_cp_algo: direct (to the rank"
-              + " that needs them) or ring (to the previous rank) (default: ${DEFAULT-VALUE}).")
-  private String exchangePattern;
-
-  @Option(
-      names = "--sharding",
-      paramLabel = "NAME",
-      defaultValue = "zigzag",
-      description =
-          "Rows of a ring rank: zigzag, contiguous, balanced (even work on packed documents, few"
-              + " rows sent) or zigzag-per-document (default: ${DEFAULT-VALUE}).")
-  private String sharding;
 
   @Option(
       names = "--iterations",
@@ -290,37 +226,23 @@ public final class LongSequence implements Callable<Integer> {
 
   /** Checks the options, from the cheap to the dear, and reads the text last. */
   private LongSequenceJob prepare(TextTokenizer tokenizer) {
-    requireAtLeast("--seq-length", seqLength, 1);
-    requireAtLeast("--context-parallel-size", contextParallelSize, 1);
-    requireAtLeast("--iterations", iterations, 1);
-    requireAtLeast("--warmup", warmup, 0);
-    boolean general = AttentionChoices.GENERAL_MASK.parse(attentionMaskType);
-    if (seqLength % contextParallelSize != 0) {
-      int below = seqLength / contextParallelSize * contextParallelSize;
-      throw new BadInputException(
-          "--seq-length %d is not divisible by --context-parallel-size %d; %s%d would be"
-              .formatted(
-                  seqLength,
-                  contextParallelSize,
-                  below > 0 ? below + " or " : "",
-                  below + (long) contextParallelSize));
-    }
+    parallel.requireDivides(seqLength);
+    Numbers.requireAtLeast("--iterations", iterations, 1);
+    Numbers.requireAtLeast("--warmup", warmup, 0);
     AttentionConfig config =
         BadInputException.check(
             () ->
                 AttentionConfig.builder()
                     .heads(heads, kvHeads)
                     .headDim(headDim)
-                    .dataType(AttentionChoices.DTYPE.parse(dtype))
+                    .dataType(parallel.dataType())
                     .layout(AttentionChoices.LAYOUT.parse(layout))
                     .build());
-    Sharding shards = AttentionChoices.SHARDING.parse(sharding);
-    ExchangePattern pattern = AttentionChoices.EXCHANGE_PATTERN.parse(exchangePattern);
     Set<ContextParallelAlgorithm> chosen = new LinkedHashSet<>();
     for (String name : algorithms) {
       ContextParallelAlgorithm algorithm =
           BadInputException.check(() -> ContextParallelAlgorithm.fromOption(name));
-      BadInputException.check(() -> config.requireSplittable(grid(algorithm)));
+      BadInputException.check(() -> config.requireSplittable(parallel.grid(algorithm)));
       chosen.add(algorithm);
     }
 
@@ -330,7 +252,8 @@ public final class LongSequence implements Callable<Integer> {
         TextPacking.pack(
             reader, tokenizer, seqLength, eodId == null ? tokenizer.endOfText() : eodId);
     PackedSequence sequence =
-        resetAttentionMask ? packed.sequence() : packed.sequence().asOneDocument();
+        parallel.resetAttentionMask() ? packed.sequence() : packed.sequence().asOneDocument();
+    boolean general = parallel.generalMask();
     PackedSequence planned = general ? sequence.asOneDocument() : sequence;
     AttentionMask mask =
         general ? AttentionMask.general(asPattern(sequence)) : AttentionMask.causal();
@@ -339,20 +262,17 @@ public final class LongSequence implements Callable<Integer> {
       ContextParallelPlan plan =
           BadInputException.check(
               () ->
-                  ContextParallelPlan.builder(planned, grid(algorithm))
+                  ContextParallelPlan.builder(planned, parallel.grid(algorithm))
                       .mask(mask)
-                      .sharding(shards)
-                      .pattern(
-                          algorithm.pattern() == ExchangePattern.DIRECT
-                              ? pattern
-                              : algorithm.pattern())
+                      .sharding(parallel.sharding())
+                      .pattern(parallel.pattern(algorithm))
                       .build());
       runs.add(new LongSequenceJob.Algorithm(algorithm.option(), plan));
     }
     return new LongSequenceJob(
         packed,
         sequence,
-        resetPositionIds,
+        parallel.resetPositionIds(),
         config,
         ContextParallelPlan.builder(sequence, new CpGrid(1, 1)).build(),
         runs,
@@ -360,15 +280,6 @@ public final class LongSequence implements Callable<Integer> {
         iterations,
         seed,
         verify);
-  }
-
-  private CpGrid grid(ContextParallelAlgorithm algorithm) {
-    int degree = ulyssesDegreeInCp != null ? ulyssesDegreeInCp : defaultUlyssesDegree();
-    return algorithm.grid(contextParallelSize, degree);
-  }
-
-  private int defaultUlyssesDegree() {
-    return contextParallelSize % 2 == 0 ? 2 : contextParallelSize;
   }
 
   /** The pairs that causal documents allow, one by one instead of by a rule. */
@@ -379,11 +290,5 @@ public final class LongSequence implements Callable<Integer> {
       pattern.allowCausal(rows, rows);
     }
     return pattern.build();
-  }
-
-  private static void requireAtLeast(String option, int value, int least) {
-    if (value < least) {
-      throw new BadInputException("%s must be at least %d: %d".formatted(option, least, value));
-    }
   }
 }

@@ -177,7 +177,9 @@ class LongSequenceTest {
     run("--sharding=random").assertBadInput("random", "zigzag or contiguous");
     run("--exchange-pattern=star").assertBadInput("star", "direct or ring");
     run("--format=xml").assertBadInput("xml", "table or json");
-    run("--no-such-option").assertBadInput("--no-such-option");
+    run("--context-parallel-siz=4")
+        .assertBadInput("--context-parallel-siz=4", "did you mean", "--context-parallel-size?");
+    run("--zzz").assertBadInput("--zzz", "--help");
     run("--seq-length=many").assertBadInput("--seq-length", "many");
   }
 

@@ -6,6 +6,7 @@ import io.github.cann4j.acl.CannException;
 import io.github.cann4j.acl.CannLoadException;
 import io.github.cann4j.samples.run.RankFailedException;
 import java.io.PrintWriter;
+import java.util.List;
 import picocli.CommandLine;
 
 /** How every sample program starts, and how it ends when something is wrong: with one line. */
@@ -26,7 +27,7 @@ public final class SampleCommand {
     line.setParameterExceptionHandler(
         (e, arguments) -> {
           CommandLine failed = e.getCommandLine();
-          complain(failed, e.getMessage());
+          complain(failed, e.getMessage() + nearest(e));
           return ExitCode.BAD_INPUT;
         });
     line.setExecutionExceptionHandler((e, failed, parsed) -> exitCode(e, failed));
@@ -64,6 +65,18 @@ public final class SampleCommand {
         return ExitCode.FAILED;
       }
     }
+  }
+
+  /** The options that an unknown one may have meant. */
+  private static String nearest(CommandLine.ParameterException e) {
+    if (!(e instanceof CommandLine.UnmatchedArgumentException unmatched)
+        || !unmatched.isUnknownOption()) {
+      return "";
+    }
+    List<String> suggestions = unmatched.getSuggestions();
+    return suggestions.isEmpty()
+        ? "; --help lists the options"
+        : "; did you mean " + String.join(" or ", suggestions) + "?";
   }
 
   private static void complain(CommandLine line, String message) {
