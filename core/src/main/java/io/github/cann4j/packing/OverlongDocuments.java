@@ -11,5 +11,7 @@ public enum OverlongDocuments {
    */
   SPLIT,
   /** Keeps as many tokens as a sequence has rows, from the document's beginning. */
-  TRUNCATE
+  TRUNCATE,
+  /** Leaves it out. */
+  DROP
 }

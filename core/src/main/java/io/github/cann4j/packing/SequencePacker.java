@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.packing;
 
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -11,17 +13,24 @@ import java.util.function.Consumer;
 /**
  * Fills sequences of one length with whole documents and records where the padding starts.
  *
- * <p>An EOD token is appended to each document that does not end with one. A document goes into the
- * fullest open sequence that has room for it; when none has and as many as allowed are open, the
- * fullest is padded and handed out. With one open sequence (the default) documents stay in order,
- * but for the whole-sequence pieces of split ones, which are handed out at once. An EOD token
- * inside a document ends a document of the sequence there, so that {@link PackedSequence#fromEod}
- * on the packed tokens finds the same documents.
+ * <p>An EOD token is appended to each document that does not end with one. With {@link
+ * PackingStrategy#IN_ORDER} (the default) a document goes into the fullest open sequence that has
+ * room for it; when none has and as many as allowed are open, the fullest is padded and handed out.
+ * With one open sequence (the default) documents stay in order, but for the whole-sequence pieces
+ * of split ones, which are handed out at once. {@link PackingStrategy#FIRST_FIT_DECREASING} hands
+ * out everything in {@link #finish}.
  *
- * <p>Handed-out sequences go to the consumer given to {@link Builder#build} on the thread that
- * adds. Not thread-safe.
+ * <p>An EOD token inside a {@linkplain #add(int[]) document} ends a document of the sequence there,
+ * so that {@link PackedSequence#fromEod} on the packed tokens finds the same documents. A
+ * {@linkplain #add(int[], boolean[]) sample} stays one document whatever its tokens are.
+ *
+ * <p>Handed-out sequences go to the consumer given to {@link Builder#build} on the thread that adds
+ * or finishes. Not thread-safe. Closing frees a temporary file, if there is one.
  */
-public final class SequencePacker {
+public final class SequencePacker implements AutoCloseable {
+  private static final byte TARGET = 1;
+  private static final byte END = 2;
+
   private final int sequenceLength;
   private final int eodId;
   private final int padId;
@@ -29,15 +38,23 @@ public final class SequencePacker {
   private final OverlongDocuments overlong;
   private final int openSequences;
   private final Consumer<? super PackedTokens> consumer;
+  // Documents that wait for all others, or none if they are placed as they come.
+  private final DocumentSpool spool;
   private final List<OpenSequence> open = new ArrayList<>();
   private long documents;
   private long emptyDocuments;
+  private long targetlessDocuments;
   private long splitDocuments;
   private long truncatedDocuments;
   private long truncatedTokens;
+  private long droppedDocuments;
+  private long droppedTokens;
   private long sequences;
   private long tokens;
+  private long targetTokens;
   private long paddingRows;
+  private long inOrderSequences;
+  private int inOrderUsed;
 
   private SequencePacker(Builder builder, Consumer<? super PackedTokens> consumer) {
     sequenceLength = builder.sequenceLength;
@@ -46,7 +63,12 @@ public final class SequencePacker {
     vocabSize = builder.vocabSize;
     overlong = builder.overlong;
     openSequences = builder.openSequences;
+    inOrderUsed = sequenceLength;
     this.consumer = consumer;
+    spool =
+        builder.strategy == PackingStrategy.FIRST_FIT_DECREASING
+            ? new DocumentSpool(builder.spoolDirectory)
+            : null;
   }
 
   /**
@@ -61,58 +83,104 @@ public final class SequencePacker {
   }
 
   /**
-   * Adds a document. One without tokens is counted and left out.
+   * Adds a document, all of whose tokens are targets. One without tokens is counted and left out.
    *
    * @param document token ids, with or without a trailing EOD
    * @throws IllegalArgumentException if a token is outside the vocabulary, or the document with its
    *     EOD is longer than a sequence and such documents are refused; nothing is added then
    */
   public void add(int[] document) {
+    byte[] marks = new byte[document.length];
     for (int i = 0; i < document.length; i++) {
       checkToken(document[i], i);
+      marks[i] = document[i] == eodId ? TARGET | END : TARGET;
     }
+    addMarked(document, marks, false);
+  }
+
+  /**
+   * Adds a sample, which becomes one document, EOD tokens inside it or not. An EOD token that has
+   * to be appended is a target if the last token is. A sample without a target from its second
+   * token on, of those that are kept, is counted and left out: nothing could be learnt from it.
+   *
+   * @param sample token ids, with or without a trailing EOD
+   * @param targets which of them are to be predicted
+   * @throws IllegalArgumentException as for {@link #add(int[])}, or if there is not one target per
+   *     token
+   */
+  public void add(int[] sample, boolean[] targets) {
+    if (targets.length != sample.length) {
+      throw new IllegalArgumentException(
+          targets.length + " targets for " + sample.length + " tokens of document " + documents);
+    }
+    byte[] marks = new byte[sample.length];
+    for (int i = 0; i < sample.length; i++) {
+      checkToken(sample[i], i);
+      marks[i] = targets[i] ? TARGET : 0;
+    }
+    addMarked(sample, marks, true);
+  }
+
+  private void addMarked(int[] document, byte[] documentMarks, boolean isSample) {
     documents++;
-    if (document.length == 0) {
+    int length = document.length;
+    if (length == 0) {
       emptyDocuments++;
       return;
     }
-    int[] ended = document;
-    if (document[document.length - 1] != eodId) {
-      ended = Arrays.copyOf(document, document.length + 1);
-      ended[document.length] = eodId;
+    int[] ids = document;
+    byte[] marks = documentMarks;
+    if (ids[length - 1] != eodId) {
+      ids = Arrays.copyOf(ids, length + 1);
+      marks = Arrays.copyOf(marks, length + 1);
+      ids[length] = eodId;
+      marks[length] = marks[length - 1];
+      length++;
     }
-    if (ended.length <= sequenceLength) {
-      place(ended, 0, ended.length);
+    if (length > sequenceLength) {
+      switch (overlong) {
+        case REFUSE -> {
+          documents--;
+          throw new IllegalArgumentException(
+              "document "
+                  + documents
+                  + " has "
+                  + length
+                  + " tokens with its EOD, more than a sequence of "
+                  + sequenceLength
+                  + "; allow OverlongDocuments.SPLIT, TRUNCATE or DROP, or use longer sequences");
+        }
+        case DROP -> {
+          droppedDocuments++;
+          droppedTokens += length;
+          return;
+        }
+        case TRUNCATE -> {
+          truncatedDocuments++;
+          truncatedTokens += length - sequenceLength;
+          length = sequenceLength;
+        }
+        case SPLIT -> splitDocuments++;
+      }
+    }
+    if (isSample && !hasTarget(marks, length)) {
+      targetlessDocuments++;
       return;
     }
-    switch (overlong) {
-      case REFUSE -> {
-        documents--;
-        throw new IllegalArgumentException(
-            "document "
-                + documents
-                + " has "
-                + ended.length
-                + " tokens with its EOD, more than a sequence of "
-                + sequenceLength
-                + "; allow OverlongDocuments.SPLIT or TRUNCATE, or use longer sequences");
-      }
-      case TRUNCATE -> {
-        truncatedDocuments++;
-        truncatedTokens += ended.length - sequenceLength;
-        place(ended, 0, sequenceLength);
-      }
-      case SPLIT -> {
-        splitDocuments++;
-        int begin = 0;
-        for (; ended.length - begin > sequenceLength; begin += sequenceLength) {
-          OpenSequence whole = new OpenSequence();
-          whole.append(ended, begin, begin + sequenceLength);
-          handOut(whole);
-        }
-        place(ended, begin, ended.length);
+    int begin = 0;
+    for (; length - begin > sequenceLength; begin += sequenceLength) {
+      placeWhole(ids, marks, begin);
+    }
+    place(ids, marks, begin, length);
+  }
+
+  private static boolean hasTarget(byte[] marks, int length) {
+    for (int i = 1; i < length; i++) {
+      if ((marks[i] & TARGET) != 0) {
+        return true;
       }
     }
+    return false;
   }
 
   /**
@@ -136,11 +204,34 @@ public final class SequencePacker {
     add(ids);
   }
 
-  /** Pads and hands out the sequences that are still open, the first opened first. */
+  /**
+   * Places the documents that wait for that, then pads and hands out the sequences that are still
+   * open, the first opened first.
+   */
   public void finish() {
+    if (spool != null) {
+      FirstFitDecreasing.Bins bins = FirstFitDecreasing.pack(spool.lengths(), sequenceLength);
+      int from = 0;
+      for (int end : bins.ends()) {
+        OpenSequence sequence = new OpenSequence();
+        for (; from < end; from++) {
+          sequence.append(bins.items()[from]);
+        }
+        handOut(sequence);
+      }
+      spool.clear();
+    }
     List<OpenSequence> rest = List.copyOf(open);
     open.clear();
     rest.forEach(this::handOut);
+  }
+
+  /** Frees the temporary file, if there is one. Idempotent. */
+  @Override
+  public void close() {
+    if (spool != null) {
+      spool.close();
+    }
   }
 
   /** {@return what has been done so far; sequences that are still open do not count yet} */
@@ -148,12 +239,24 @@ public final class SequencePacker {
     return new PackingStatistics(
         documents,
         emptyDocuments,
+        targetlessDocuments,
         splitDocuments,
         truncatedDocuments,
         truncatedTokens,
+        droppedDocuments,
+        droppedTokens,
         sequences,
         tokens,
-        paddingRows);
+        targetTokens,
+        paddingRows,
+        inOrderSequences);
+  }
+
+  static void checkPadding(int padId, long vocabSize) {
+    if (padId < 0 || padId >= vocabSize) {
+      throw new IllegalArgumentException(
+          "padding id " + padId + " is outside the vocabulary of " + vocabSize + " tokens");
+    }
   }
 
   private void checkToken(long token, int index) {
@@ -171,7 +274,27 @@ public final class SequencePacker {
     }
   }
 
-  private void place(int[] ids, int begin, int end) {
+  private void placeWhole(int[] ids, byte[] marks, int begin) {
+    inOrderSequences++;
+    if (spool != null) {
+      spool.add(ids, marks, begin, begin + sequenceLength);
+      return;
+    }
+    OpenSequence whole = new OpenSequence();
+    whole.append(ids, marks, begin, begin + sequenceLength);
+    handOut(whole);
+  }
+
+  private void place(int[] ids, byte[] marks, int begin, int end) {
+    if (end - begin > sequenceLength - inOrderUsed) {
+      inOrderSequences++;
+      inOrderUsed = 0;
+    }
+    inOrderUsed += end - begin;
+    if (spool != null) {
+      spool.add(ids, marks, begin, end);
+      return;
+    }
     OpenSequence target = null;
     OpenSequence fullest = null;
     for (OpenSequence candidate : open) {
@@ -191,7 +314,7 @@ public final class SequencePacker {
       target = new OpenSequence();
       open.add(target);
     }
-    target.append(ids, begin, end);
+    target.append(ids, marks, begin, end);
     if (target.used == sequenceLength) {
       open.remove(target);
       handOut(target);
@@ -207,26 +330,42 @@ public final class SequencePacker {
 
   private final class OpenSequence {
     private final int[] ids = new int[sequenceLength];
+    private final byte[] marks = new byte[sequenceLength];
     private long[] ends = new long[16];
     private int endCount;
     private int used;
 
-    void append(int[] source, int begin, int end) {
-      for (int i = begin; i < end; i++) {
-        ids[used++] = source[i];
-        if (source[i] == eodId || i == end - 1) {
+    void append(int[] source, byte[] sourceMarks, int begin, int end) {
+      System.arraycopy(source, begin, ids, used, end - begin);
+      System.arraycopy(sourceMarks, begin, marks, used, end - begin);
+      endAt(used + end - begin);
+    }
+
+    /** Appends a document of the spool. */
+    void append(int document) {
+      endAt(spool.read(document, ids, marks, used));
+    }
+
+    private void endAt(int end) {
+      marks[end - 1] |= END;
+      for (; used < end; used++) {
+        if ((marks[used] & END) != 0) {
           if (endCount == ends.length) {
             ends = Arrays.copyOf(ends, endCount * 2);
           }
-          ends[endCount++] = used;
+          ends[endCount++] = used + 1;
         }
       }
     }
 
     PackedTokens close() {
       Arrays.fill(ids, used, sequenceLength, padId);
+      for (int i = 0; i < used; i++) {
+        marks[i] &= TARGET;
+        targetTokens += marks[i];
+      }
       return new PackedTokens(
-          PackedSequence.ofOwnedEnds(Arrays.copyOf(ends, endCount), sequenceLength), ids);
+          PackedSequence.ofOwnedEnds(Arrays.copyOf(ends, endCount), sequenceLength), ids, marks);
     }
   }
 
@@ -238,6 +377,8 @@ public final class SequencePacker {
     private long vocabSize = 1L << 31;
     private OverlongDocuments overlong = OverlongDocuments.REFUSE;
     private int openSequences = 1;
+    private PackingStrategy strategy = PackingStrategy.IN_ORDER;
+    private Path spoolDirectory;
 
     private Builder(int sequenceLength, int eodId) {
       this.sequenceLength = sequenceLength;
@@ -269,7 +410,7 @@ public final class SequencePacker {
     /**
      * What to do with documents longer than a sequence; they are refused if not said.
      *
-     * @param overlong refuse, split or truncate
+     * @param overlong refuse, split, truncate or drop
      * @return this
      */
     public Builder overlong(OverlongDocuments overlong) {
@@ -289,11 +430,35 @@ public final class SequencePacker {
     }
 
     /**
+     * How documents are placed; in order if not said.
+     *
+     * @param strategy in order or first-fit-decreasing
+     * @return this
+     */
+    public Builder strategy(PackingStrategy strategy) {
+      this.strategy = Objects.requireNonNull(strategy, "strategy");
+      return this;
+    }
+
+    /**
+     * Where a strategy that collects all documents first keeps them, 5 bytes per token; the
+     * system's directory for temporary files if not said.
+     *
+     * @param spoolDirectory an existing directory
+     * @return this
+     */
+    public Builder spoolDirectory(Path spoolDirectory) {
+      this.spoolDirectory = Objects.requireNonNull(spoolDirectory, "spoolDirectory");
+      return this;
+    }
+
+    /**
      * Makes the packer.
      *
      * @param consumer receives each finished sequence
      * @return what was built
-     * @throws IllegalArgumentException if an option is out of range
+     * @throws IllegalArgumentException if an option is out of range or contradicts another
+     * @throws UncheckedIOException if the strategy needs a temporary file and none can be made
      */
     public SequencePacker build(Consumer<? super PackedTokens> consumer) {
       Objects.requireNonNull(consumer, "consumer");
@@ -301,10 +466,13 @@ public final class SequencePacker {
       if (openSequences < 1) {
         throw new IllegalArgumentException("open sequences must be at least 1: " + openSequences);
       }
-      TokenScan.checkEod(eodId, vocabSize);
-      if (padId != null && (padId < 0 || padId >= vocabSize)) {
+      if (openSequences > 1 && strategy != PackingStrategy.IN_ORDER) {
         throw new IllegalArgumentException(
-            "padding id " + padId + " is outside the vocabulary of " + vocabSize + " tokens");
+            openSequences + " open sequences are for documents in order, not for " + strategy);
+      }
+      TokenScan.checkEod(eodId, vocabSize);
+      if (padId != null) {
+        checkPadding(padId, vocabSize);
       }
       return new SequencePacker(this, consumer);
     }

@@ -38,7 +38,7 @@ class SequencePackerTest {
     assertEquals(3, packed.get(1).sequence().validLength());
     assertArrayEquals(
         new long[] {6, EOD, -100, -100, -100, -100, -100, -100}, packed.get(1).labels());
-    assertEquals(new PackingStatistics(4, 1, 0, 0, 0, 2, 9, 7), packer.statistics());
+    assertEquals(new PackingStatistics(4, 1, 0, 0, 0, 0, 0, 0, 2, 9, 9, 7, 2), packer.statistics());
     packer.finish();
     assertEquals(2, packed.size());
   }
@@ -84,7 +84,8 @@ class SequencePackerTest {
     assertArrayEquals(new int[] {1, 2, 3, 4}, packed.get(0).tokens());
     assertArrayEquals(new int[] {5, 6, 7, 8}, packed.get(1).tokens());
     assertArrayEquals(new int[] {1, EOD, 1, EOD}, packed.get(2).tokens());
-    assertEquals(new PackingStatistics(2, 0, 1, 0, 0, 3, 12, 0), packer.statistics());
+    assertEquals(
+        new PackingStatistics(2, 0, 0, 1, 0, 0, 0, 0, 3, 12, 12, 0, 3), packer.statistics());
   }
 
   @Test
@@ -92,7 +93,7 @@ class SequencePackerTest {
     SequencePacker packer = builder(4).overlong(OverlongDocuments.TRUNCATE).build(packed::add);
     packer.add(new int[] {1, 2, 3, 4, 5, 6});
     assertArrayEquals(new int[] {1, 2, 3, 4}, packed.getFirst().tokens());
-    assertEquals(new PackingStatistics(1, 0, 0, 1, 3, 1, 4, 0), packer.statistics());
+    assertEquals(new PackingStatistics(1, 0, 0, 0, 1, 3, 0, 0, 1, 4, 4, 0, 1), packer.statistics());
   }
 
   @Test
