@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Packing of documents, context-parallel plans, and context-parallel attention on CANN. */
+/** Instruction data, packing of documents, context-parallel plans, and context-parallel attention on CANN. */
 module io.github.cann4j.core {
   requires transitive io.github.cann4j.bindings;
   requires com.fasterxml.jackson.core;
@@ -7,6 +7,7 @@ module io.github.cann4j.core {
   requires org.slf4j;
 
   exports io.github.cann4j.attention;
+  exports io.github.cann4j.instruction;
   exports io.github.cann4j.packing;
   exports io.github.cann4j.plan;
 }
