@@ -10,8 +10,6 @@ import io.github.cann4j.packing.PackedTokens;
 import io.github.cann4j.plan.AttentionMask;
 import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
-import io.github.cann4j.plan.GeneralMask;
-import io.github.cann4j.plan.RowRange;
 import io.github.cann4j.samples.cli.AttentionChoices;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.Choice;
@@ -22,6 +20,7 @@ import io.github.cann4j.samples.cli.Numbers;
 import io.github.cann4j.samples.cli.Progress;
 import io.github.cann4j.samples.cli.SampleCommand;
 import io.github.cann4j.samples.run.AttentionRuns;
+import io.github.cann4j.samples.run.DocumentPattern;
 import io.github.cann4j.samples.run.LongSequenceJob;
 import io.github.cann4j.samples.run.ResultReport;
 import io.github.cann4j.samples.run.RunResult;
@@ -255,8 +254,7 @@ public final class LongSequence implements Callable<Integer> {
         parallel.resetAttentionMask() ? packed.sequence() : packed.sequence().asOneDocument();
     boolean general = parallel.generalMask();
     PackedSequence planned = general ? sequence.asOneDocument() : sequence;
-    AttentionMask mask =
-        general ? AttentionMask.general(asPattern(sequence)) : AttentionMask.causal();
+    AttentionMask mask = general ? DocumentPattern.mask(sequence) : AttentionMask.causal();
     List<LongSequenceJob.Algorithm> runs = new ArrayList<>();
     for (ContextParallelAlgorithm algorithm : chosen) {
       ContextParallelPlan plan =
@@ -280,15 +278,5 @@ public final class LongSequence implements Callable<Integer> {
         iterations,
         seed,
         verify);
-  }
-
-  /** The pairs that causal documents allow, one by one instead of by a rule. */
-  private static GeneralMask asPattern(PackedSequence documents) {
-    GeneralMask.Builder pattern = GeneralMask.builder(documents.length());
-    for (int d = 0; d < documents.documentCount(); d++) {
-      RowRange rows = new RowRange(documents.documentBegin(d), documents.documentEnd(d));
-      pattern.allowCausal(rows, rows);
-    }
-    return pattern.build();
   }
 }

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.samples.train;
+
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import ai.djl.training.GradientCollector;
+import io.github.cann4j.attention.ContextParallelGroups;
+import io.github.cann4j.packing.PackedDataset;
+import io.github.cann4j.samples.cli.BadInputException;
+import io.github.cann4j.samples.model.Decoder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.stream.IntStream;
+
+/**
+ * Trains a decoder on packed sequences: DJL computes the model and its gradients on the host,
+ * attention is computed by devices, over the ranks of a replica. All ranks hold all weights and sum
+ * their gradients.
+ *
+ * <p>One object per rank and process, since DJL collects gradients for one at a time; all methods
+ * but the getters are collective and blocking, and come from one platform thread.
+ */
+public final class Trainer implements AutoCloseable {
+  private final TrainingConfig config;
+  private final PackedDataset data;
+  private final RankPlace place;
+  private final int replicas;
+  private final DataOrder order;
+  private final StepClock clock = new StepClock();
+  private final NDManager manager;
+  private final Decoder decoder;
+  private final AdamW optimizer;
+  private final ContextParallelGroups groups;
+  private final AttentionBridge attention;
+  private final WorldSums sums;
+  private int iteration;
+  private long consumed;
+
+  private Trainer(TrainingConfig config, PackedDataset data, RankPlace place, int replicas) {
+    this.config = config;
+    this.data = data;
+    this.place = place;
+    this.replicas = replicas;
+    order = new DataOrder(data.sequences(), config.seed());
+    manager = NDManager.newBaseManager(ai.djl.Device.cpu(), "PyTorch");
+    decoder = new Decoder(config.model(), manager, Long.hashCode(config.seed()));
+    optimizer =
+        new AdamW(config.optimizer(), config.learningRate().tracker(), decoder.weights(), manager);
+    groups = groups(config, place);
+    attention = new AttentionBridge(config.attention(), config.model().layers(), groups, clock);
+    sums = new WorldSums(place.device(), place.world(), config.model().parameters());
+  }
+
+  /**
+   * Makes a trainer with random weights.
+   *
+   * @param config the same on every rank
+   * @param data the same on every rank; must outlive the trainer
+   * @param place of this rank
+   * @return the trainer, before the first step
+   * @throws BadInputException if configuration, data and ranks do not fit; before anything is made
+   */
+  public static Trainer open(TrainingConfig config, PackedDataset data, RankPlace place) {
+    int replicas = config.replicas(place.size());
+    config.requireShardable(data.sequenceLength());
+    if (data.sequences() < 1) {
+      throw new BadInputException("the data has no sequences");
+    }
+    if (data.vocabSize() > config.model().vocabulary()) {
+      throw new BadInputException(
+          "the data has token ids up to %d, the model's vocabulary is %d; use the vocabulary of the data's tokenizer"
+              .formatted(data.vocabSize() - 1, config.model().vocabulary()));
+    }
+    configureFramework(place.threads());
+    return new Trainer(config, data, place, replicas);
+  }
+
+  /** Before the framework starts, which reads these once. */
+  private static void configureFramework(int threads) {
+    System.setProperty("ai.djl.offline", "true");
+    System.setProperty("OPT_OUT_TRACKING", "true");
+    System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
+    if (threads > 0) {
+      System.setProperty("ai.djl.pytorch.num_threads", String.valueOf(threads));
+    }
+  }
+
+  private static ContextParallelGroups groups(TrainingConfig config, RankPlace place) {
+    int size = config.parallelism().grid().size();
+    if (size == 1) {
+      return ContextParallelGroups.single(place.device());
+    }
+    int replica = place.rank() / size;
+    List<Integer> ranks = IntStream.range(replica * size, (replica + 1) * size).boxed().toList();
+    return ContextParallelGroups.create(
+        place.world().orElseThrow(), ranks, config.parallelism().grid(), replica, place.options());
+  }
+
+  /** Trains on the next global batch. */
+  public StepResult step() {
+    clock.start();
+    List<MicroBatch> batches = new ArrayList<>();
+    List<RankRows> rows = new ArrayList<>();
+    for (long[] sequences : microBatches()) {
+      MicroBatch batch = MicroBatch.read(data, sequences, config.documents());
+      batches.add(batch);
+      rows.add(RankRows.of(batch, config.parallelism(), groups.cpRank()));
+    }
+    long predicted = sum(rows.stream().mapToLong(r -> r.predicting().length).sum());
+    double loss = 0;
+    try (GradientCollector collector = Engine.getInstance().newGradientCollector();
+        NDManager passManager = manager.newSubManager()) {
+      DecoderPass pass = new DecoderPass(decoder, attention);
+      // Without a token to predict all gradients are 0.
+      double scale = predicted == 0 ? 0 : 1.0 / predicted;
+      for (RankRows part : rows) {
+        attention.begin(part.plan());
+        loss += pass.run(passManager, part, scale, collector);
+        attention.end();
+      }
+    }
+    int cp = groups.grid().size();
+    long tokens =
+        sum(groups.cpRank() == 0 ? batches.stream().mapToLong(MicroBatch::validRows).sum() : 0);
+    long pairs =
+        sum(groups.cpRank() == 0 ? rows.stream().mapToLong(r -> r.plan().totalWork()).sum() : 0);
+    clock.enter(StepClock.Part.REDUCTION);
+    double meanLoss = predicted == 0 ? 0 : sums.sum(loss) / predicted;
+    iteration++;
+    consumed += config.globalBatchSize();
+    double norm;
+    double rate;
+    try (NDScope scope = new NDScope()) {
+      SequencedMap<String, NDArray> gradients = new LinkedHashMap<>();
+      decoder.weights().forEach((name, weight) -> gradients.put(name, weight.getGradient()));
+      sums.sum(gradients.values());
+      clock.enter(StepClock.Part.OPTIMIZER);
+      norm = norm(gradients);
+      rate = update(gradients, norm);
+    }
+    return new StepResult(
+        iteration,
+        meanLoss,
+        tokens,
+        predicted,
+        norm,
+        rate,
+        order.epoch(consumed - 1),
+        config.model().linearFlops(tokens, predicted),
+        config.model().attentionFlops(pairs),
+        clock.stop());
+  }
+
+  private long sum(long value) {
+    clock.enter(StepClock.Part.REDUCTION);
+    long sum = sums.sum(value);
+    clock.enter(StepClock.Part.MODEL);
+    return sum;
+  }
+
+  /** The sequences of this rank's replica in each of its micro batches. */
+  private List<long[]> microBatches() {
+    int micro = config.microBatchSize();
+    int replica = place.rank() / groups.grid().size();
+    int count = config.globalBatchSize() / (micro * replicas);
+    List<long[]> batches = new ArrayList<>();
+    for (int m = 0; m < count; m++) {
+      long first = consumed + ((long) m * replicas + replica) * micro;
+      batches.add(IntStream.range(0, micro).mapToLong(i -> order.at(first + i)).toArray());
+    }
+    return batches;
+  }
+
+  private static double norm(Map<String, NDArray> gradients) {
+    double squares = 0;
+    for (NDArray gradient : gradients.values()) {
+      double norm = gradient.norm().getFloat();
+      squares += norm * norm;
+    }
+    return Math.sqrt(squares);
+  }
+
+  private double update(Map<String, NDArray> gradients, double norm) {
+    double limit = config.optimizer().clipGradient();
+    double factor = limit > 0 && norm > limit ? limit / norm : 1;
+    double rate = optimizer.begin(iteration, factor);
+    decoder
+        .weights()
+        .forEach((name, weight) -> optimizer.update(name, weight, gradients.get(name)));
+    return rate;
+  }
+
+  /** {@return steps done, those before a pause included} */
+  public int iteration() {
+    return iteration;
+  }
+
+  /** {@return most device memory that this rank's device held at once, in bytes} */
+  public long deviceMemoryBytes() {
+    return place.device().peakAllocatedBytes();
+  }
+
+  /** The weights, by name. */
+  SequencedMap<String, NDArray> weights() {
+    return decoder.weights();
+  }
+
+  /**
+   * Saves weights, optimizer and position in the data, so that {@link #resume} goes on as if there
+   * had been no pause. Rank 0 writes, the others wait.
+   *
+   * @param directory of all checkpoints of this training
+   * @return the new checkpoint's directory
+   * @throws java.io.UncheckedIOException if it cannot be written
+   */
+  public Path save(Path directory) {
+    Checkpoint checkpoint = checkpoint(directory);
+    RuntimeException failure = null;
+    if (place.rank() == 0) {
+      try {
+        checkpoint.write(iteration, consumed);
+      } catch (RuntimeException e) {
+        failure = e;
+      }
+    }
+    boolean failed = sums.sum(failure == null ? 0L : 1L) > 0;
+    if (failure != null) {
+      throw failure;
+    }
+    if (failed) {
+      throw new IllegalStateException("rank 0 could not write the checkpoint in " + directory);
+    }
+    return checkpoint.directory(iteration);
+  }
+
+  /**
+   * Goes on from the last checkpoint of a directory.
+   *
+   * @param directory where {@link #save} put checkpoints
+   * @return steps done before
+   * @throws BadInputException if there is none, it is damaged, or of another model, seed or data
+   */
+  public int resume(Path directory) {
+    Checkpoint.Position position = checkpoint(directory).read();
+    iteration = position.iteration();
+    consumed = position.consumedSequences();
+    if (sums.sum((long) iteration) != (long) iteration * place.size()) {
+      throw new BadInputException(
+          "ranks see different checkpoints in %s: rank %d that of iteration %d; use a directory that all share"
+              .formatted(directory, place.rank(), iteration));
+    }
+    return iteration;
+  }
+
+  private Checkpoint checkpoint(Path directory) {
+    return new Checkpoint(
+        directory,
+        config,
+        "%016x".formatted(data.checksum()),
+        decoder.weights(),
+        optimizer.state());
+  }
+
+  @Override
+  public void close() {
+    attention.close();
+    groups.close();
+    sums.close();
+    optimizer.close();
+    decoder.close();
+    manager.close();
+  }
+}
