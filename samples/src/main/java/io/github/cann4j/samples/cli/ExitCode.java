@@ -15,5 +15,8 @@ public final class ExitCode {
   /** The environment is wrong: no usable toolkit, or no permission for native access. */
   public static final int ENVIRONMENT = 3;
 
+  /** Another rank of the job was lost; its own exit code says more. */
+  public static final int OTHER_RANK_LOST = 4;
+
   private ExitCode() {}
 }
