@@ -249,7 +249,7 @@ public final class LongSequence implements Callable<Integer> {
         data.isEmpty() ? DocumentReader.shipped() : DocumentReader.of(data, textField);
     PackedTokens packed =
         TextPacking.pack(
-            reader, tokenizer, seqLength, eodId == null ? tokenizer.endOfText() : eodId);
+            reader, tokenizer, seqLength, eodId == null ? tokenizer.eodId() : eodId);
     PackedSequence sequence =
         parallel.resetAttentionMask() ? packed.sequence() : packed.sequence().asOneDocument();
     boolean general = parallel.generalMask();

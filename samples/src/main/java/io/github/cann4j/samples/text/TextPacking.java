@@ -21,7 +21,7 @@ public final class TextPacking {
     this.tokenizer = tokenizer;
     packer =
         SequencePacker.builder(sequenceLength, eodId)
-            .vocabSize(tokenizer.vocabularySize())
+            .vocabSize(tokenizer.vocabSize())
             .overlong(OverlongDocuments.SPLIT)
             .build(this::take);
   }
@@ -35,10 +35,10 @@ public final class TextPacking {
    */
   public static PackedTokens pack(
       DocumentReader reader, TextTokenizer tokenizer, int sequenceLength, int eodId) {
-    if (eodId < 0 || eodId >= tokenizer.vocabularySize()) {
+    if (eodId < 0 || eodId >= tokenizer.vocabSize()) {
       throw new BadInputException(
           "--eod-id %d is outside the vocabulary of %s; ids are 0 to %d"
-              .formatted(eodId, tokenizer.name(), tokenizer.vocabularySize() - 1));
+              .formatted(eodId, tokenizer.name(), tokenizer.vocabSize() - 1));
     }
     TextPacking packing = new TextPacking(tokenizer, sequenceLength, eodId);
     packing.fill(reader);

@@ -31,39 +31,38 @@ class TextPackingTest {
 
   @Test
   void documentsEndWithEodAndRepeat() throws Exception {
-    PackedTokens packed = pack(10, tokenizer.endOfText(), "one two three four");
+    PackedTokens packed = pack(10, tokenizer.eodId(), "one two three four");
     assertEquals(PackedSequence.ofLengths(5, 5), packed.sequence());
-    assertEquals(tokenizer.endOfText(), packed.tokens()[4]);
+    assertEquals(tokenizer.eodId(), packed.tokens()[4]);
     assertArrayEquals(
         Arrays.copyOf(packed.tokens(), 5), Arrays.copyOfRange(packed.tokens(), 5, 10));
   }
 
   @Test
   void whatIsLeftIsPadding() throws Exception {
-    PackedTokens packed = pack(13, tokenizer.endOfText(), "one two three four");
+    PackedTokens packed = pack(13, tokenizer.eodId(), "one two three four");
     assertEquals(10, packed.sequence().validLength());
     assertEquals(13, packed.sequence().length());
   }
 
   @Test
   void documentsAreFoundByTheirEod() throws Exception {
-    PackedTokens packed = pack(500, tokenizer.endOfText(), "a b c", "d", "e f g h i j k");
+    PackedTokens packed = pack(500, tokenizer.eodId(), "a b c", "d", "e f g h i j k");
     assertEquals(
-        PackedSequence.fromEod(
-            packed.tokens(), packed.sequence().validLength(), tokenizer.endOfText()),
+        PackedSequence.fromEod(packed.tokens(), packed.sequence().validLength(), tokenizer.eodId()),
         packed.sequence());
   }
 
   @Test
   void aTextLongerThanTheSequenceFillsIt() throws Exception {
-    PackedTokens packed = pack(4, tokenizer.endOfText(), "one two three four five six");
+    PackedTokens packed = pack(4, tokenizer.eodId(), "one two three four five six");
     assertEquals(4, packed.sequence().validLength());
     assertEquals("one two three four", tokenizer.decode(packed.tokens()));
   }
 
   @Test
   void eodOutsideTheVocabularyIsRefused() {
-    for (int id : new int[] {-1, tokenizer.vocabularySize()}) {
+    for (int id : new int[] {-1, tokenizer.vocabSize()}) {
       BadInputException e = assertThrows(BadInputException.class, () -> pack(8, id, "one"));
       assertTrue(e.getMessage().contains("--eod-id " + id), e::getMessage);
     }

@@ -29,15 +29,15 @@ class TextTokenizerTest {
   @Test
   void idsAreInTheVocabulary() {
     int[] tokens = tokenizer.encode("All tokens are ordinary ones.");
-    assertTrue(Arrays.stream(tokens).allMatch(t -> t >= 0 && t < tokenizer.endOfText()));
-    assertTrue(tokenizer.endOfText() < tokenizer.vocabularySize());
+    assertTrue(Arrays.stream(tokens).allMatch(t -> t >= 0 && t < tokenizer.eodId()));
+    assertTrue(tokenizer.eodId() < tokenizer.vocabSize());
   }
 
   @Test
   void theNameOfASpecialTokenIsOrdinaryText() {
     int[] tokens = tokenizer.encode("<|endoftext|>");
     assertTrue(tokens.length > 1);
-    assertTrue(Arrays.stream(tokens).noneMatch(t -> t == tokenizer.endOfText()));
-    assertEquals("<|endoftext|>", tokenizer.decode(tokenizer.endOfText()));
+    assertTrue(Arrays.stream(tokens).noneMatch(t -> t == tokenizer.eodId()));
+    assertEquals("<|endoftext|>", tokenizer.decode(tokenizer.eodId()));
   }
 }
