@@ -16,6 +16,11 @@ final class FirstFitDecreasing {
    */
   record Bins(int[] items, int[] ends) {}
 
+  /** In the order of the items; full ones have their own bins and close no other. */
+  static Bins packInOrder(int[] lengths, int capacity) {
+    return group(nextFit(lengths, capacity));
+  }
+
   static Bins pack(int[] lengths, int capacity) {
     int[] decreasing = firstFit(lengths, capacity);
     int[] inOrder = nextFit(lengths, capacity);

@@ -8,7 +8,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Random;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * Fills sequences of one length with whole documents and records where the padding starts.
@@ -17,8 +19,8 @@ import java.util.function.Consumer;
  * PackingStrategy#IN_ORDER} (the default) a document goes into the fullest open sequence that has
  * room for it; when none has and as many as allowed are open, the fullest is padded and handed out.
  * With one open sequence (the default) documents stay in order, but for the whole-sequence pieces
- * of split ones, which are handed out at once. {@link PackingStrategy#FIRST_FIT_DECREASING} hands
- * out everything in {@link #finish}.
+ * of split ones, which are handed out at once. {@link PackingStrategy#FIRST_FIT_DECREASING} and
+ * shuffling hand out everything in {@link #finish}.
  *
  * <p>An EOD token inside a {@linkplain #add(int[]) document} ends a document of the sequence there,
  * so that {@link PackedSequence#fromEod} on the packed tokens finds the same documents. A
@@ -40,6 +42,9 @@ public final class SequencePacker implements AutoCloseable {
   private final Consumer<? super PackedTokens> consumer;
   // Documents that wait for all others, or none if they are placed as they come.
   private final DocumentSpool spool;
+  private final PackingStrategy strategy;
+  // Null to keep the order.
+  private final Random shuffler;
   private final List<OpenSequence> open = new ArrayList<>();
   private long documents;
   private long emptyDocuments;
@@ -65,10 +70,9 @@ public final class SequencePacker implements AutoCloseable {
     openSequences = builder.openSequences;
     inOrderUsed = sequenceLength;
     this.consumer = consumer;
-    spool =
-        builder.strategy == PackingStrategy.FIRST_FIT_DECREASING
-            ? new DocumentSpool(builder.spoolDirectory)
-            : null;
+    strategy = builder.strategy;
+    shuffler = builder.shuffleSeed == null ? null : new Random(builder.shuffleSeed);
+    spool = builder.collectsFirst() ? new DocumentSpool(builder.spoolDirectory) : null;
   }
 
   /**
@@ -210,20 +214,38 @@ public final class SequencePacker implements AutoCloseable {
    */
   public void finish() {
     if (spool != null) {
-      FirstFitDecreasing.Bins bins = FirstFitDecreasing.pack(spool.lengths(), sequenceLength);
-      int from = 0;
-      for (int end : bins.ends()) {
-        OpenSequence sequence = new OpenSequence();
-        for (; from < end; from++) {
-          sequence.append(bins.items()[from]);
-        }
-        handOut(sequence);
-      }
+      placeSpooled();
       spool.clear();
     }
     List<OpenSequence> rest = List.copyOf(open);
     open.clear();
     rest.forEach(this::handOut);
+  }
+
+  private void placeSpooled() {
+    int[] lengths = spool.lengths();
+    int[] order = IntStream.range(0, lengths.length).toArray();
+    if (shuffler != null) {
+      for (int i = order.length - 1; i > 0; i--) {
+        int other = shuffler.nextInt(i + 1);
+        int document = order[i];
+        order[i] = order[other];
+        order[other] = document;
+      }
+    }
+    int[] ordered = Arrays.stream(order).map(document -> lengths[document]).toArray();
+    FirstFitDecreasing.Bins bins =
+        strategy == PackingStrategy.IN_ORDER
+            ? FirstFitDecreasing.packInOrder(ordered, sequenceLength)
+            : FirstFitDecreasing.pack(ordered, sequenceLength);
+    int from = 0;
+    for (int end : bins.ends()) {
+      OpenSequence sequence = new OpenSequence();
+      for (; from < end; from++) {
+        sequence.append(order[bins.items()[from]]);
+      }
+      handOut(sequence);
+    }
   }
 
   /** Frees the temporary file, if there is one. Idempotent. */
@@ -379,6 +401,7 @@ public final class SequencePacker implements AutoCloseable {
     private int openSequences = 1;
     private PackingStrategy strategy = PackingStrategy.IN_ORDER;
     private Path spoolDirectory;
+    private Long shuffleSeed;
 
     private Builder(int sequenceLength, int eodId) {
       this.sequenceLength = sequenceLength;
@@ -441,8 +464,24 @@ public final class SequencePacker implements AutoCloseable {
     }
 
     /**
-     * Where a strategy that collects all documents first keeps them, 5 bytes per token; the
-     * system's directory for temporary files if not said.
+     * Brings documents into a random order before they are placed, which collects them first; they
+     * keep theirs if not said.
+     *
+     * @param seed the same gives the same order
+     * @return this
+     */
+    public Builder shuffle(long seed) {
+      shuffleSeed = seed;
+      return this;
+    }
+
+    private boolean collectsFirst() {
+      return strategy == PackingStrategy.FIRST_FIT_DECREASING || shuffleSeed != null;
+    }
+
+    /**
+     * Where documents that are collected first are kept, 5 bytes per token; the system's directory
+     * for temporary files if not said.
      *
      * @param spoolDirectory an existing directory
      * @return this
@@ -458,7 +497,8 @@ public final class SequencePacker implements AutoCloseable {
      * @param consumer receives each finished sequence
      * @return what was built
      * @throws IllegalArgumentException if an option is out of range or contradicts another
-     * @throws UncheckedIOException if the strategy needs a temporary file and none can be made
+     * @throws UncheckedIOException if documents are to be collected first and no temporary file can
+     *     be made
      */
     public SequencePacker build(Consumer<? super PackedTokens> consumer) {
       Objects.requireNonNull(consumer, "consumer");
@@ -466,9 +506,12 @@ public final class SequencePacker implements AutoCloseable {
       if (openSequences < 1) {
         throw new IllegalArgumentException("open sequences must be at least 1: " + openSequences);
       }
-      if (openSequences > 1 && strategy != PackingStrategy.IN_ORDER) {
+      if (openSequences > 1 && collectsFirst()) {
         throw new IllegalArgumentException(
-            openSequences + " open sequences are for documents in order, not for " + strategy);
+            openSequences
+                + " open sequences are for documents that are placed as they come, not for "
+                + strategy
+                + (shuffleSeed == null ? "" : ", shuffled"));
       }
       TokenScan.checkEod(eodId, vocabSize);
       if (padId != null) {

@@ -25,6 +25,7 @@ import io.github.cann4j.samples.run.LongSequenceJob;
 import io.github.cann4j.samples.run.ResultReport;
 import io.github.cann4j.samples.run.RunResult;
 import io.github.cann4j.samples.text.DocumentReader;
+import io.github.cann4j.samples.text.InputFile;
 import io.github.cann4j.samples.text.TextPacking;
 import io.github.cann4j.samples.text.TextTokenizer;
 import java.io.PrintWriter;
@@ -246,10 +247,11 @@ public final class LongSequence implements Callable<Integer> {
     }
 
     DocumentReader reader =
-        data.isEmpty() ? DocumentReader.shipped() : DocumentReader.of(data, textField);
+        data.isEmpty()
+            ? DocumentReader.shipped()
+            : new DocumentReader(InputFile.of("--data", data), textField);
     PackedTokens packed =
-        TextPacking.pack(
-            reader, tokenizer, seqLength, eodId == null ? tokenizer.eodId() : eodId);
+        TextPacking.pack(reader, tokenizer, seqLength, eodId == null ? tokenizer.eodId() : eodId);
     PackedSequence sequence =
         parallel.resetAttentionMask() ? packed.sequence() : packed.sequence().asOneDocument();
     boolean general = parallel.generalMask();

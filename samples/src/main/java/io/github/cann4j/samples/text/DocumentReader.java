@@ -9,96 +9,38 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
 
 /**
  * Reads documents from files in order, until a consumer has enough.
  *
  * <p>A file whose name ends in {@code .jsonl} holds one JSON object per line, whose text field is a
- * document. Any other file is one document of UTF-8 text. A directory stands for the files below it
- * in the order of their names, hidden ones left out. Blank texts are no documents.
+ * document. Any other file is one document of UTF-8 text. Blank texts are no documents.
  */
 public final class DocumentReader {
-  private static final String SHIPPED = "/io/github/cann4j/samples/data/";
-  private static final List<String> SHIPPED_FILES = List.of("documents.jsonl");
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  private final List<Source> sources;
+  private final List<InputFile> files;
   private final String textField;
 
-  private record Source(String name, Opener opener) {}
-
-  @FunctionalInterface
-  private interface Opener {
-    InputStream open() throws IOException;
-  }
-
-  private DocumentReader(List<Source> sources, String textField) {
-    this.sources = sources;
+  /**
+   * Documents in files.
+   *
+   * @param textField the field of a JSON object that holds its text
+   */
+  public DocumentReader(List<InputFile> files, String textField) {
+    this.files = files;
     this.textField = textField;
   }
 
   /** The documents that come with the project. */
   public static DocumentReader shipped() {
-    List<Source> sources = new ArrayList<>();
-    for (String name : SHIPPED_FILES) {
-      sources.add(new Source(name, () -> DocumentReader.class.getResourceAsStream(SHIPPED + name)));
-    }
-    return new DocumentReader(sources, "text");
-  }
-
-  /**
-   * Documents in files and directories.
-   *
-   * @param textField the field of a JSON object that holds its text
-   * @throws BadInputException if a path is not there or there is no file at all
-   */
-  public static DocumentReader of(List<Path> paths, String textField) {
-    List<Source> sources = new ArrayList<>();
-    for (Path path : paths) {
-      if (!Files.exists(path)) {
-        throw new BadInputException("--data " + path + " does not exist");
-      }
-      for (Path file : filesBelow(path)) {
-        sources.add(new Source(file.toString(), () -> Files.newInputStream(file)));
-      }
-    }
-    if (sources.isEmpty()) {
-      throw new BadInputException("--data " + paths + " holds no files");
-    }
-    return new DocumentReader(sources, textField);
-  }
-
-  private static List<Path> filesBelow(Path path) {
-    if (!Files.isDirectory(path)) {
-      return List.of(path);
-    }
-    try (Stream<Path> walk = Files.walk(path)) {
-      return walk.filter(Files::isRegularFile)
-          .filter(file -> !isHidden(path.relativize(file)))
-          .sorted()
-          .toList();
-    } catch (IOException | UncheckedIOException e) {
-      throw new BadInputException("--data " + path + " cannot be listed: " + e.getMessage(), e);
-    }
-  }
-
-  private static boolean isHidden(Path relative) {
-    for (Path part : relative) {
-      if (part.toString().startsWith(".")) {
-        return true;
-      }
-    }
-    return false;
+    return new DocumentReader(List.of(InputFile.shipped("documents.jsonl")), "text");
   }
 
   /**
@@ -108,7 +50,7 @@ public final class DocumentReader {
    *     missing
    */
   public void read(Predicate<TextDocument> consumer) {
-    for (Source source : sources) {
+    for (InputFile source : files) {
       try {
         boolean more =
             source.name().endsWith(".jsonl")
@@ -125,20 +67,20 @@ public final class DocumentReader {
     }
   }
 
-  private static boolean readText(Source source, Predicate<TextDocument> consumer)
+  private static boolean readText(InputFile source, Predicate<TextDocument> consumer)
       throws IOException {
-    try (InputStream in = source.opener().open()) {
+    try (InputStream in = source.open()) {
       String text =
           StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(in.readAllBytes())).toString();
       return text.isBlank() || consumer.test(new TextDocument(source.name(), text));
     }
   }
 
-  private boolean readLines(Source source, Predicate<TextDocument> consumer) throws IOException {
+  private boolean readLines(InputFile source, Predicate<TextDocument> consumer) throws IOException {
     // A decoder that is handed over reports malformed bytes; a charset would replace them.
     try (BufferedReader reader =
         new BufferedReader(
-            new InputStreamReader(source.opener().open(), StandardCharsets.UTF_8.newDecoder()))) {
+            new InputStreamReader(source.open(), StandardCharsets.UTF_8.newDecoder()))) {
       int number = 0;
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
         number++;

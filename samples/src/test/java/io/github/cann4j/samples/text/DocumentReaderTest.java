@@ -23,7 +23,7 @@ class DocumentReaderTest {
   }
 
   private List<String> texts(String textField, Path... paths) {
-    return all(DocumentReader.of(List.of(paths), textField)).stream()
+    return all(new DocumentReader(InputFile.of("--data", List.of(paths)), textField)).stream()
         .map(TextDocument::text)
         .toList();
   }
@@ -70,7 +70,7 @@ class DocumentReaderTest {
     Path lines =
         Files.writeString(directory.resolve("a.jsonl"), "{\"text\":\"x\"}\nthis is never read");
     List<TextDocument> documents = new ArrayList<>();
-    DocumentReader.of(List.of(lines), "text")
+    new DocumentReader(InputFile.of("--data", List.of(lines)), "text")
         .read(
             document -> {
               documents.add(document);

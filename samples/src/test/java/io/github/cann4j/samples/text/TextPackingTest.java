@@ -26,7 +26,10 @@ class TextPackingTest {
       Files.writeString(directory.resolve(i + ".txt"), texts[i]);
     }
     return TextPacking.pack(
-        DocumentReader.of(List.of(directory), "text"), tokenizer, length, eodId);
+        new DocumentReader(InputFile.of("--data", List.of(directory)), "text"),
+        tokenizer,
+        length,
+        eodId);
   }
 
   @Test
