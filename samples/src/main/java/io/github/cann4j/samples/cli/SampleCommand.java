@@ -4,6 +4,7 @@ package io.github.cann4j.samples.cli;
 import io.github.cann4j.acl.Cann;
 import io.github.cann4j.acl.CannException;
 import io.github.cann4j.acl.CannLoadException;
+import io.github.cann4j.samples.launch.LostRankException;
 import io.github.cann4j.samples.run.RankFailedException;
 import java.io.PrintWriter;
 import java.util.List;
@@ -54,6 +55,12 @@ public final class SampleCommand {
       case CannLoadException load -> {
         complain(line, load.getMessage());
         return ExitCode.ENVIRONMENT;
+      }
+      case LostRankException lost -> {
+        if (!lost.isReported()) {
+          complain(line, lost.getMessage());
+        }
+        return ExitCode.OTHER_RANK_LOST;
       }
       case RankFailedException failed when failed.getCause() instanceof CannException -> {
         complain(line, failed.getMessage());

@@ -3,6 +3,7 @@ package io.github.cann4j.samples.launch;
 
 import io.github.cann4j.samples.cli.ExitCode;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -45,6 +46,7 @@ public final class LocalLauncher {
   private final List<Process> processes = new ArrayList<>();
   private final List<Thread> pumps = new ArrayList<>();
   private boolean ending;
+  private volatile boolean stopped;
 
   private record Ended(int rank, int exitCode) {}
 
@@ -116,7 +118,7 @@ public final class LocalLauncher {
       return;
     }
     try {
-      System.in.transferTo(java.io.OutputStream.nullOutputStream());
+      System.in.transferTo(OutputStream.nullOutputStream());
     } catch (IOException e) {
       // The other end is gone as well.
     }
@@ -137,7 +139,13 @@ public final class LocalLauncher {
   }
 
   private int run() {
-    Thread hook = new Thread(this::endAll, "launcher-end");
+    Thread hook =
+        new Thread(
+            () -> {
+              stopped = true;
+              endAll();
+            },
+            "launcher-end");
     Runtime.getRuntime().addShutdownHook(hook);
     try {
       start();
@@ -145,7 +153,10 @@ public final class LocalLauncher {
       for (Thread pump : pumps) {
         pump.join(CAUSE_PATIENCE);
       }
-      first.ifPresent(failure -> err.println(program + ": " + describe(failure)));
+      // Whoever stops the launcher knows why the ranks end.
+      if (!stopped) {
+        first.ifPresent(failure -> err.println(program + ": " + describe(failure)));
+      }
       return first.map(Ended::exitCode).orElse(ExitCode.OK);
     } catch (IOException e) {
       throw new UncheckedIOException("the ranks could not be started: " + e.getMessage(), e);

@@ -6,14 +6,21 @@ public final class LostRankException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final transient LostRank lost;
+  private final boolean reported;
 
-  LostRankException(LostRank lost) {
+  LostRankException(LostRank lost, boolean reported) {
     super(lost.message());
     this.lost = lost;
+    this.reported = reported;
   }
 
   /** The rank that was lost. */
   public LostRank lost() {
     return lost;
+  }
+
+  /** Whether the user is told by {@link RankSession#onLost}'s action or by another process. */
+  public boolean isReported() {
+    return reported;
   }
 }

@@ -174,7 +174,7 @@ final class RankGathering implements AutoCloseable {
 
   private LostRankException lose(LostRank lost) {
     ranks.values().forEach(link -> link.trySend(new Frame.Lost(lost)));
-    return new LostRankException(lost);
+    return new LostRankException(lost, !ProcessEnd.reports(environment, lost));
   }
 
   private String missing() {

@@ -11,6 +11,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * This process's part in a job of several ranks: the communicator of all ranks, and word of a rank
@@ -21,6 +23,8 @@ import java.util.function.Consumer;
  * #fail}, or is not heard of for a while. Any thread may use a session.
  */
 public final class RankSession implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RankSession.class);
+
   /** How long a rank may be silent before it counts as lost, unless told otherwise. */
   public static final Duration LOST_AFTER = Duration.ofSeconds(30);
 
@@ -102,7 +106,7 @@ public final class RankSession implements AutoCloseable {
         throw failure;
       }
       throw cause
-          .<RuntimeException>map(LostRankException::new)
+          .<RuntimeException>map(lost -> lost(environment, lost))
           .orElseGet(() -> new IllegalStateException(e.getCause()));
     } catch (InterruptedException e) {
       met.watch().close();
@@ -111,9 +115,13 @@ public final class RankSession implements AutoCloseable {
     }
     if (!world.isDone()) {
       met.watch().close();
-      throw new LostRankException(met.watch().loss().join());
+      throw lost(environment, met.watch().loss().join());
     }
     return new RankSession(environment, met.watch(), world.join());
+  }
+
+  private static LostRankException lost(RankEnvironment environment, LostRank lost) {
+    return new LostRankException(lost, !ProcessEnd.reports(environment, lost));
   }
 
   private static Communicator create(
@@ -151,7 +159,12 @@ public final class RankSession implements AutoCloseable {
     }
     action =
         loss.thenAcceptAsync(
-            whatToDo, task -> Thread.ofPlatform().daemon().name("rank-loss").start(task));
+                whatToDo, task -> Thread.ofPlatform().daemon().name("rank-loss").start(task))
+            .exceptionally(
+                e -> {
+                  LOG.error("What was to be done after the loss of a rank failed", e);
+                  return null;
+                });
   }
 
   /**
@@ -177,7 +190,10 @@ public final class RankSession implements AutoCloseable {
       if (reaction != null) {
         reaction.join();
       }
-      LostRankException lost = new LostRankException(cause.get());
+      LostRankException lost =
+          reaction == null
+              ? lost(environment, cause.get())
+              : new LostRankException(cause.get(), true);
       lost.addSuppressed(e);
       throw lost;
     }

@@ -12,6 +12,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Watches the other ranks over the connections of the rendezvous: rank 0 all of them, the others
@@ -21,6 +23,7 @@ final class RankWatch {
   /** A rank that fails waits so long for word of another whose loss would be the reason. */
   static final Duration CAUSE_PATIENCE = Duration.ofSeconds(1);
 
+  private static final Logger LOG = LoggerFactory.getLogger(RankWatch.class);
   private static final Duration GOOD_BYE_PATIENCE = Duration.ofSeconds(5);
   private static final int HEARTBEATS_UNTIL_LOST = 6;
 
@@ -54,6 +57,7 @@ final class RankWatch {
   private Close closing;
   private long closeBy;
   private long nextHeartbeat;
+  private long awakeSince = System.nanoTime();
 
   /**
    * A watch over connections that threads read from.
@@ -156,6 +160,10 @@ final class RankWatch {
       }
       long now = System.nanoTime();
       if (now - nextHeartbeat >= 0) {
+        if (now - nextHeartbeat > heartbeat) {
+          // This process was stopped for a while, perhaps all were.
+          awakeSince = now;
+        }
         nextHeartbeat = now + heartbeat;
         links.values().forEach(link -> link.trySend(new Frame.Heartbeat()));
         findSilent(now);
@@ -204,7 +212,7 @@ final class RankWatch {
 
   private void findSilent(long now) {
     for (Link link : List.copyOf(links.values())) {
-      if (now - link.heard() > lostAfter.toNanos()) {
+      if (Math.min(now - link.heard(), now - awakeSince) > lostAfter.toNanos()) {
         settle(LostRank.silent(link.rank(), size, lostAfter.toSeconds()));
       }
     }
@@ -243,6 +251,9 @@ final class RankWatch {
   private void finish() {
     over = true;
     if (rank == 0 && !settled) {
+      if (!links.isEmpty()) {
+        LOG.warn("rank 0 ends although ranks {} have not ended yet", links.keySet());
+      }
       links.values().forEach(link -> link.trySend(new Frame.GoodBye()));
     }
     links.values().forEach(Link::close);

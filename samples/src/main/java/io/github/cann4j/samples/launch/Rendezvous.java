@@ -22,11 +22,12 @@ import java.util.function.Supplier;
  * are there each gets the root info. For networks where strangers do not mean harm.
  */
 final class Rendezvous {
-  /** How long rank 0's answer may be on its way. */
-  static final Duration TRAVEL = Duration.ofSeconds(5);
+  // How long rank 0's answer may be on its way.
+  private static final Duration TRAVEL = Duration.ofSeconds(5);
 
   private static final Duration FIRST_PAUSE = Duration.ofMillis(50);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
+  private static final int BACKLOG = 50;
   // Another socket may have the port for a moment.
   private static final int BIND_TRIES = 10;
   private static final Duration BIND_PAUSE = Duration.ofMillis(200);
@@ -98,7 +99,8 @@ final class Rendezvous {
       ServerSocket server = new ServerSocket();
       try {
         server.bind(
-            new InetSocketAddress(address, environment.masterPort()), environment.worldSize());
+            new InetSocketAddress(address, environment.masterPort()),
+            BACKLOG + environment.worldSize());
         return server;
       } catch (BindException e) {
         server.close();
@@ -187,7 +189,7 @@ final class Rendezvous {
             link.setReadTimeout(Duration.ofMillis(waitMillis).plus(TRAVEL));
           }
           case Frame.Refused(String message) -> throw new BadInputException(message);
-          case Frame.Lost(LostRank lost) -> throw new LostRankException(lost);
+          case Frame.Lost(LostRank lost) -> throw lost(lost);
           case Frame.Start(byte[] info) -> {
             link.setReadTimeout(Duration.ZERO);
             return info;
@@ -197,7 +199,7 @@ final class Rendezvous {
       }
     } catch (IOException e) {
       if (accepted && !(e instanceof SocketTimeoutException)) {
-        throw new LostRankException(LostRank.gone(0, environment.worldSize()));
+        throw lost(LostRank.gone(0, environment.worldSize()));
       }
       throw new BadInputException(
           "%s reached %s, but what listens there is not rank 0 of this job (%s); choose another"
@@ -207,7 +209,11 @@ final class Rendezvous {
     }
   }
 
-  static void pause(Duration time) {
+  private LostRankException lost(LostRank lost) {
+    return new LostRankException(lost, !ProcessEnd.reports(environment, lost));
+  }
+
+  private static void pause(Duration time) {
     try {
       Thread.sleep(time);
     } catch (InterruptedException e) {
