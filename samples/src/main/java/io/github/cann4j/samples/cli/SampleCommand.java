@@ -66,6 +66,14 @@ public final class SampleCommand {
         complain(line, failed.getMessage());
         return ExitCode.FAILED;
       }
+      case CannException failed -> {
+        complain(line, failed.getMessage());
+        return ExitCode.FAILED;
+      }
+      case FailedException failed -> {
+        complain(line, failed.getMessage());
+        return ExitCode.FAILED;
+      }
       default -> {
         complain(line, e.toString());
         e.printStackTrace(line.getErr());

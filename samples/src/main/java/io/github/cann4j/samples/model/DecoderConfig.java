@@ -102,7 +102,7 @@ public record DecoderConfig(
   }
 
   /** The same shape for another number of token ids. */
-  public DecoderConfig withVocabulary(int size) {
+  public DecoderConfig withVocabulary(int value) {
     return new DecoderConfig(
         name,
         layers,
@@ -111,7 +111,41 @@ public record DecoderConfig(
         kvHeads,
         headDim,
         feedForward,
-        size,
+        value,
+        ropeTheta,
+        normEpsilon,
+        tiedHead,
+        qkvBias);
+  }
+
+  /** The same shape under another name. */
+  public DecoderConfig withName(String value) {
+    return new DecoderConfig(
+        value,
+        layers,
+        hidden,
+        heads,
+        kvHeads,
+        headDim,
+        feedForward,
+        vocabulary,
+        ropeTheta,
+        normEpsilon,
+        tiedHead,
+        qkvBias);
+  }
+
+  /** The same shape with another number of layers. */
+  public DecoderConfig withLayers(int value) {
+    return new DecoderConfig(
+        name,
+        value,
+        hidden,
+        heads,
+        kvHeads,
+        headDim,
+        feedForward,
+        vocabulary,
         ropeTheta,
         normEpsilon,
         tiedHead,

@@ -9,6 +9,7 @@ import io.github.cann4j.acl.Toolkit;
 import io.github.cann4j.attention.AttentionConfig;
 import io.github.cann4j.packing.PackedSequence;
 import io.github.cann4j.samples.cli.TextTable;
+import io.github.cann4j.samples.cli.ToolkitLine;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,17 +33,7 @@ public final class ResultReport {
   public void printJob(PrintWriter out) {
     PackedSequence documents = job.packed().sequence();
     AttentionConfig config = job.config();
-    out.printf(
-        Locale.ROOT,
-        "toolkit    %s %s, %s, %d devices%s%n",
-        toolkit.backend(),
-        toolkit.version(),
-        toolkit.socName(),
-        toolkit.deviceCount(),
-        switch (toolkit.backend()) {
-          case CPU -> " (simulated on the CPU: times are no hardware numbers)";
-          case NPU -> "";
-        });
+    out.println("toolkit    " + ToolkitLine.of(toolkit));
     out.printf(
         Locale.ROOT,
         "sequence   %d rows (%s): %d packed documents, the longest of %d tokens; padding: %d%n",

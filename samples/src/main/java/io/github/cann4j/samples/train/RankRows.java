@@ -20,15 +20,7 @@ record RankRows(
     ContextParallelPlan plan, long[] tokens, long[] positions, long[] predicting, long[] labels) {
   /** Plans a micro batch and takes a rank's rows out of it. */
   static RankRows of(MicroBatch batch, Parallelism parallelism, int cpRank) {
-    PackedSequence documents = batch.attention();
-    boolean general = parallelism.generalMask();
-    ContextParallelPlan plan =
-        ContextParallelPlan.builder(
-                general ? documents.asOneDocument() : documents, parallelism.grid())
-            .mask(general ? DocumentPattern.mask(documents) : AttentionMask.causal())
-            .sharding(parallelism.sharding())
-            .pattern(parallelism.pattern())
-            .build();
+    ContextParallelPlan plan = plan(batch, parallelism);
     long[] labels = plan.gather(batch.labels(), cpRank);
     long[] predicting = new long[labels.length];
     int count = 0;
@@ -44,5 +36,17 @@ record RankRows(
         plan.gather(batch.positions().positionIds(true), cpRank),
         Arrays.copyOf(predicting, count),
         Arrays.copyOf(labels, count));
+  }
+
+  /** The plan of a micro batch. */
+  static ContextParallelPlan plan(MicroBatch batch, Parallelism parallelism) {
+    PackedSequence documents = batch.attention();
+    boolean general = parallelism.generalMask();
+    return ContextParallelPlan.builder(
+            general ? documents.asOneDocument() : documents, parallelism.grid())
+        .mask(general ? DocumentPattern.mask(documents) : AttentionMask.causal())
+        .sharding(parallelism.sharding())
+        .pattern(parallelism.pattern())
+        .build();
   }
 }

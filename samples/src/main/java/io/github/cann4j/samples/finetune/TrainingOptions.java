@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cann4j.samples.finetune;
+
+import io.github.cann4j.attention.ContextParallelAlgorithm;
+import io.github.cann4j.packing.PackedDataset;
+import io.github.cann4j.samples.cli.BadInputException;
+import io.github.cann4j.samples.cli.Choice;
+import io.github.cann4j.samples.cli.ContextParallelOptions;
+import io.github.cann4j.samples.cli.Numbers;
+import io.github.cann4j.samples.train.AdamSettings;
+import io.github.cann4j.samples.train.DocumentRules;
+import io.github.cann4j.samples.train.LearningRateSchedule;
+import io.github.cann4j.samples.train.LearningRateSchedule.Style;
+import io.github.cann4j.samples.train.Parallelism;
+import io.github.cann4j.samples.train.TrainingConfig;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
+
+/** All that a training is told. */
+public final class TrainingOptions {
+  private static final Choice<Style> DECAY =
+      new Choice<>("--lr-decay-style", "constant", Style.CONSTANT, "linear", Style.LINEAR)
+          .or("cosine", Style.COSINE);
+
+  @Mixin private DataOptions data;
+  @Mixin private ModelOptions model;
+
+  @Option(
+      names = "--context-parallel-algo",
+      paramLabel = "NAME",
+      defaultValue = "megatron_cp_algo",
+      description =
+          "megatron_cp_algo (ring), ulysses_cp_algo (heads by all-to-all), hybrid_cp_algo (Ulysses"
+              + " inside, ring outside) or kvallgather_cp_algo (all needed keys first) (default:"
+              + " ${DEFAULT-VALUE}).")
+  private String algorithm;
+
+  @Mixin private ContextParallelOptions parallel;
+
+  @Option(
+      names = "--neat-pack",
+      description =
+          "Documents are the samples that were packed, whatever EOD tokens they hold (default: what"
+              + " EOD tokens end).")
+  private boolean neatPack;
+
+  @Option(names = "--eod-mask-loss", description = "Rows that hold an EOD token predict nothing.")
+  private boolean eodMaskLoss;
+
+  @Option(
+      names = {"--tensor-model-parallel-size", "--pipeline-model-parallel-size"},
+      paramLabel = "1",
+      defaultValue = "1",
+      description = "Accepted for commands that say 1; layers are not divided.")
+  private int modelParallelSize;
+
+  @Mixin private OptimizerOptions optimizer;
+  @Mixin private OutputOptions output;
+
+  /** Refuses what is wrong or contradicts itself without a look at data and ranks. */
+  public void check(ParseResult given) {
+    if (modelParallelSize != 1) {
+      throw new BadInputException(
+          "--tensor-model-parallel-size and --pipeline-model-parallel-size must be 1, not %d; spread long sequences by --context-parallel-size"
+              .formatted(modelParallelSize));
+    }
+    Numbers.requireAtLeast("--train-iters", optimizer.iterations, 1);
+    Numbers.requireAtLeast("--context-parallel-size", parallel.size(), 1);
+    output.check();
+    data.check(given);
+  }
+
+  /** What is trained, for sequences of a file. */
+  public TrainingConfig config(PackedDataset sequences, int ranks) {
+    parallel.requireDivides(sequences.sequenceLength());
+    Numbers.requireAtLeast("--nproc", ranks, 1);
+    if (ranks % parallel.size() != 0) {
+      int below = ranks / parallel.size() * parallel.size();
+      throw new BadInputException(
+          "%d ranks are no multiple of --context-parallel-size %d; %s%d would be"
+              .formatted(
+                  ranks,
+                  parallel.size(),
+                  below > 0 ? below + " or " : "",
+                  below + parallel.size()));
+    }
+    ContextParallelAlgorithm chosen =
+        BadInputException.check(() -> ContextParallelAlgorithm.fromOption(algorithm));
+    return TrainingConfig.builder(model.config(Math.toIntExact(sequences.vocabSize())))
+        .parallelism(
+            new Parallelism(
+                chosen,
+                parallel.grid(chosen),
+                parallel.sharding(),
+                parallel.pattern(chosen),
+                parallel.dataType(),
+                parallel.generalMask()))
+        .documents(
+            new DocumentRules(
+                parallel.resetPositionIds(), parallel.resetAttentionMask(), neatPack, eodMaskLoss))
+        .batch(optimizer.microBatchSize, optimizer.globalBatchSize(ranks / parallel.size()))
+        .optimizer(
+            new AdamSettings(
+                optimizer.beta1,
+                optimizer.beta2,
+                optimizer.epsilon,
+                optimizer.weightDecay,
+                optimizer.clipGrad))
+        .learningRate(
+            new LearningRateSchedule(
+                DECAY.parse(optimizer.decayStyle),
+                optimizer.learningRate,
+                optimizer.minLearningRate,
+                optimizer.warmupIterations,
+                optimizer.iterations))
+        .seed(optimizer.seed)
+        .build();
+  }
+
+  /** Where sequences come from. */
+  public DataOptions data() {
+    return data;
+  }
+
+  /** How attention is spread over ranks. */
+  public ContextParallelOptions parallel() {
+    return parallel;
+  }
+
+  /** Checkpoints and what is shown. */
+  public OutputOptions output() {
+    return output;
+  }
+
+  /** Steps, those of a resumed run included. */
+  public int iterations() {
+    return optimizer.iterations;
+  }
+}
