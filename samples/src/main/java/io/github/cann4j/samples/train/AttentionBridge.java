@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.cann4j.acl.Device;
+import io.github.cann4j.acl.Event;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.attention.AttentionConfig;
 import io.github.cann4j.attention.ContextParallelAttention;
@@ -25,6 +26,8 @@ final class AttentionBridge implements AutoCloseable {
   private final StepClock clock;
   private final Stream stream;
   private final ContextParallelAttention attention;
+  private final Event begun;
+  private final Event done;
   private final List<PreparedAttention> prepared = new ArrayList<>();
   private AttentionBuffers buffers;
 
@@ -39,6 +42,8 @@ final class AttentionBridge implements AutoCloseable {
     device = groups.device();
     stream = device.createStream();
     attention = ContextParallelAttention.create(config, groups, stream);
+    begun = device.createTimingEvent();
+    done = device.createTimingEvent();
   }
 
   /** Begins a batch; collective. */
@@ -76,14 +81,12 @@ final class AttentionBridge implements AutoCloseable {
     clock.enter(StepClock.Part.COPIES);
     buffers.upload(
         List.of(q, k, v), List.of(buffers.q(layer), buffers.k(layer), buffers.v(layer)), stream);
-    stream.synchronize();
-    clock.enter(StepClock.Part.ATTENTION);
+    stream.record(begun);
     prepared.get(layer).forward();
-    stream.synchronize();
-    clock.enter(StepClock.Part.COPIES);
+    stream.record(done);
     NDArray out = array(q.getManager(), config.heads());
     buffers.download(List.of(buffers.out(layer)), List.of(out), stream);
-    clock.enter(StepClock.Part.MODEL);
+    leave();
     return out;
   }
 
@@ -91,11 +94,9 @@ final class AttentionBridge implements AutoCloseable {
   Gradients backward(int layer, NDArray dOut) {
     clock.enter(StepClock.Part.COPIES);
     buffers.upload(List.of(dOut), List.of(buffers.dOut()), stream);
-    stream.synchronize();
-    clock.enter(StepClock.Part.ATTENTION);
+    stream.record(begun);
     prepared.get(layer).backward();
-    stream.synchronize();
-    clock.enter(StepClock.Part.COPIES);
+    stream.record(done);
     NDManager manager = dOut.getManager();
     Gradients gradients =
         new Gradients(
@@ -106,8 +107,14 @@ final class AttentionBridge implements AutoCloseable {
         List.of(buffers.dq(), buffers.dk(), buffers.dv()),
         List.of(gradients.q, gradients.k, gradients.v),
         stream);
-    clock.enter(StepClock.Part.MODEL);
+    leave();
     return gradients;
+  }
+
+  /** Copies and attention are submitted together: how long each took is asked afterwards. */
+  private void leave() {
+    clock.move(StepClock.Part.COPIES, StepClock.Part.ATTENTION, done.millisSince(begun) * 1e-3);
+    clock.enter(StepClock.Part.MODEL);
   }
 
   private NDArray array(NDManager manager, int heads) {
@@ -121,6 +128,8 @@ final class AttentionBridge implements AutoCloseable {
     if (buffers != null) {
       buffers.close();
     }
+    begun.close();
+    done.close();
     stream.close();
   }
 }

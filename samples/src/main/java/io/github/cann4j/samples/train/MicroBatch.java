@@ -47,11 +47,6 @@ record MicroBatch(
     return new MicroBatch(attention.sequence(rows), positions.sequence(rows), tokens, labels);
   }
 
-  /** {@return tokens without padding} */
-  long validRows() {
-    return attention.validLength();
-  }
-
   /** Ends of the documents of all sequences. */
   private static final class Ends {
     private long[] ends = new long[16];

@@ -15,7 +15,7 @@ final class StepClock {
   }
 
   private final Map<Part, Long> nanos = new EnumMap<>(Part.class);
-  private Part part;
+  private Part part = Part.MODEL;
   private long begun;
   private long started;
 
@@ -33,6 +33,13 @@ final class StepClock {
     nanos.merge(part, now - begun, Long::sum);
     begun = now;
     part = next;
+  }
+
+  /** Counts seconds of the present part, or of one before, to another. */
+  void move(Part from, Part to, double seconds) {
+    long moved = Math.round(seconds * 1e9);
+    nanos.merge(from, -moved, Long::sum);
+    nanos.merge(to, moved, Long::sum);
   }
 
   /** Ends the step. */

@@ -105,63 +105,75 @@ public final class Trainer implements AutoCloseable {
   /** Trains on the next global batch. */
   public StepResult step() {
     clock.start();
-    List<MicroBatch> batches = new ArrayList<>();
-    List<RankRows> rows = new ArrayList<>();
+    BatchLoss batch = differentiate();
+    iteration++;
+    consumed += config.globalBatchSize();
+    clock.enter(StepClock.Part.OPTIMIZER);
+    double norm;
+    double rate;
+    try (NDScope scope = new NDScope()) {
+      Map<String, NDArray> gradients = gradients();
+      norm = norm(gradients);
+      rate = update(gradients, norm);
+    }
+    return new StepResult(
+        iteration,
+        batch.loss,
+        batch.tokens,
+        batch.predicted,
+        norm,
+        rate,
+        order.epoch(consumed - 1),
+        config.model().linearFlops(batch.tokens, batch.predicted),
+        config.model().attentionFlops(batch.pairs),
+        clock.stop());
+  }
+
+  /** Of the whole global batch: mean loss of predicted tokens, and what there is of everything. */
+  record BatchLoss(double loss, long tokens, long predicted, long pairs) {}
+
+  /** Leaves the gradients of the mean loss of the next global batch in the weights. */
+  BatchLoss differentiate() {
+    List<RankRows> batches = new ArrayList<>();
     for (long[] sequences : microBatches()) {
       MicroBatch batch = MicroBatch.read(data, sequences, config.documents());
-      batches.add(batch);
-      rows.add(RankRows.of(batch, config.parallelism(), groups.cpRank()));
+      batches.add(RankRows.of(batch, config.parallelism(), groups.cpRank()));
     }
-    long predicted = sum(rows.stream().mapToLong(r -> r.predicting().length).sum());
+    clock.enter(StepClock.Part.REDUCTION);
+    boolean first = groups.cpRank() == 0;
+    long[] counts =
+        sums.count(
+            batches.stream().mapToLong(rows -> rows.predicting().length).sum(),
+            first ? batches.stream().mapToLong(r -> r.plan().sequence().validLength()).sum() : 0,
+            first ? batches.stream().mapToLong(rows -> rows.plan().totalWork()).sum() : 0);
+    clock.enter(StepClock.Part.MODEL);
+    long predicted = counts[0];
     double loss = 0;
     try (GradientCollector collector = Engine.getInstance().newGradientCollector();
         NDManager passManager = manager.newSubManager()) {
       DecoderPass pass = new DecoderPass(decoder, attention);
       // Without a token to predict all gradients are 0.
       double scale = predicted == 0 ? 0 : 1.0 / predicted;
-      for (RankRows part : rows) {
-        attention.begin(part.plan());
-        loss += pass.run(passManager, part, scale, collector);
+      for (RankRows rows : batches) {
+        attention.begin(rows.plan());
+        loss += pass.run(passManager, rows, scale, collector);
         attention.end();
       }
     }
-    int cp = groups.grid().size();
-    long tokens =
-        sum(groups.cpRank() == 0 ? batches.stream().mapToLong(MicroBatch::validRows).sum() : 0);
-    long pairs =
-        sum(groups.cpRank() == 0 ? rows.stream().mapToLong(r -> r.plan().totalWork()).sum() : 0);
     clock.enter(StepClock.Part.REDUCTION);
     double meanLoss = predicted == 0 ? 0 : sums.sum(loss) / predicted;
-    iteration++;
-    consumed += config.globalBatchSize();
-    double norm;
-    double rate;
     try (NDScope scope = new NDScope()) {
-      SequencedMap<String, NDArray> gradients = new LinkedHashMap<>();
-      decoder.weights().forEach((name, weight) -> gradients.put(name, weight.getGradient()));
-      sums.sum(gradients.values());
-      clock.enter(StepClock.Part.OPTIMIZER);
-      norm = norm(gradients);
-      rate = update(gradients, norm);
+      sums.sum(gradients().values());
     }
-    return new StepResult(
-        iteration,
-        meanLoss,
-        tokens,
-        predicted,
-        norm,
-        rate,
-        order.epoch(consumed - 1),
-        config.model().linearFlops(tokens, predicted),
-        config.model().attentionFlops(pairs),
-        clock.stop());
+    clock.enter(StepClock.Part.MODEL);
+    return new BatchLoss(meanLoss, counts[1], predicted, counts[2]);
   }
 
-  private long sum(long value) {
-    clock.enter(StepClock.Part.REDUCTION);
-    long sum = sums.sum(value);
-    clock.enter(StepClock.Part.MODEL);
-    return sum;
+  /** The gradients of the weights, by name; to be closed. */
+  SequencedMap<String, NDArray> gradients() {
+    SequencedMap<String, NDArray> gradients = new LinkedHashMap<>();
+    decoder.weights().forEach((name, weight) -> gradients.put(name, weight.getGradient()));
+    return gradients;
   }
 
   /** The sequences of this rank's replica in each of its micro batches. */
@@ -229,7 +241,7 @@ public final class Trainer implements AutoCloseable {
         failure = e;
       }
     }
-    boolean failed = sums.sum(failure == null ? 0L : 1L) > 0;
+    boolean failed = sums.count(failure == null ? 0L : 1L)[0] > 0;
     if (failure != null) {
       throw failure;
     }
@@ -250,7 +262,7 @@ public final class Trainer implements AutoCloseable {
     Checkpoint.Position position = checkpoint(directory).read();
     iteration = position.iteration();
     consumed = position.consumedSequences();
-    if (sums.sum((long) iteration) != (long) iteration * place.size()) {
+    if (sums.count(iteration)[0] != (long) iteration * place.size()) {
       throw new BadInputException(
           "ranks see different checkpoints in %s: rank %d that of iteration %d; use a directory that all share"
               .formatted(directory, place.rank(), iteration));

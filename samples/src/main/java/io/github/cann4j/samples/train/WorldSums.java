@@ -43,14 +43,14 @@ final class WorldSums implements AutoCloseable {
     bucket = device.allocate(bytes);
   }
 
-  /** {@return the sum of a number over all ranks} */
-  long sum(long value) {
+  /** {@return the sums of numbers over all ranks; at most eight} */
+  long[] count(long... values) {
     if (world.isEmpty()) {
-      return value;
+      return values;
     }
-    pinned.segment().set(ValueLayout.JAVA_LONG, 0, value);
-    reduce(DataType.INT64, 1);
-    return pinned.segment().get(ValueLayout.JAVA_LONG, 0);
+    MemorySegment.copy(values, 0, pinned.segment(), ValueLayout.JAVA_LONG, 0, values.length);
+    reduce(DataType.INT64, values.length);
+    return pinned.segment().asSlice(0, 8L * values.length).toArray(ValueLayout.JAVA_LONG);
   }
 
   /** {@return the sum of a number over all ranks, in single precision} */

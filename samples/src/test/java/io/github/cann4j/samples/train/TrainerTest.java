@@ -3,7 +3,6 @@ package io.github.cann4j.samples.train;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.cann4j.acl.Device;
 import io.github.cann4j.packing.PackedDataset;
 import io.github.cann4j.samples.model.DecoderConfig;
 import java.nio.file.Path;
@@ -16,7 +15,7 @@ class TrainerTest {
     Path file = RandomData.write(directory.resolve("data"), 8, 256, 64, 1);
     TrainingConfig config = TrainingConfig.builder(DecoderConfig.preset("tiny", 64)).build();
     try (PackedDataset data = PackedDataset.open(file);
-        Trainer trainer = Trainer.open(config, data, RankPlace.alone(Device.open(0)))) {
+        Trainer trainer = Trainer.open(config, data, TrainingRank.alone())) {
       double first = trainer.step().loss();
       StepResult last = null;
       for (int i = 0; i < 49; i++) {
