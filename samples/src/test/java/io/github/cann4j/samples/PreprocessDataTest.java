@@ -172,20 +172,17 @@ class PreprocessDataTest {
       assertEquals(2048, data.sequenceLength());
       assertEquals(4096, data.vocabSize());
       assertEquals("instructions", data.properties().get("dataset"));
-      assertEquals("instructions.jsonl", data.properties().get("sources"));
+      assertEquals("instructions.jsonl, conversations.jsonl", data.properties().get("sources"));
       assertEquals("cann4j", data.properties().get("tokenizer"));
       assertEquals("default", data.properties().get("prompt-type"));
       assertEquals("first-fit-decreasing", data.properties().get("pack-strategy"));
     }
-    try (InputStream in = resource("instructions.jsonl")) {
-      assertSame(
-          sorted(encoded(ConversationReader.open("shipped", in), "default")),
-          sorted(packed(output())));
+    List<EncodedSample> expected = new ArrayList<>();
+    for (String name : List.of("instructions.jsonl", "conversations.jsonl")) {
+      InputStream in = PreprocessData.class.getResourceAsStream("data/" + name);
+      expected.addAll(encoded(ConversationReader.open(name, in), "default"));
     }
-  }
-
-  private static InputStream resource(String name) {
-    return PreprocessData.class.getResourceAsStream("data/" + name);
+    assertSame(sorted(expected), sorted(packed(output())));
   }
 
   @Test

@@ -121,7 +121,8 @@ public final class PreprocessingOptions {
     }
     return new PreprocessingJob(
         inputs.isEmpty()
-            ? List.of(InputFile.shipped("instructions.jsonl"))
+            ? List.of(
+                InputFile.shipped("instructions.jsonl"), InputFile.shipped("conversations.jsonl"))
             : InputFile.of("--input", inputs),
         instructions
             ? Optional.of(
