@@ -20,8 +20,10 @@ import org.slf4j.LoggerFactory;
  * rank 0, which tells them of the rest. One thread does it, so that what happens first is settled.
  */
 final class RankWatch {
-  /** A rank that fails waits so long for word of another whose loss would be the reason. */
-  static final Duration CAUSE_PATIENCE = Duration.ofSeconds(1);
+  // A rank that fails waits so long for word of another whose loss would be the reason. Where all
+  // fail alike, rank 0 speaks for them.
+  private static final Duration CAUSE_PATIENCE = Duration.ofMillis(1_500);
+  private static final Duration CAUSE_PATIENCE_OF_FIRST = Duration.ofMillis(1_000);
 
   private static final Logger LOG = LoggerFactory.getLogger(RankWatch.class);
   private static final Duration GOOD_BYE_PATIENCE = Duration.ofSeconds(5);
@@ -147,7 +149,9 @@ final class RankWatch {
             fail.result().complete(Optional.ofNullable(loss.getNow(null)));
           } else {
             failing = fail;
-            failAt = System.nanoTime() + CAUSE_PATIENCE.toNanos();
+            failAt =
+                System.nanoTime()
+                    + (rank == 0 ? CAUSE_PATIENCE_OF_FIRST : CAUSE_PATIENCE).toNanos();
           }
         }
         case Close close -> {

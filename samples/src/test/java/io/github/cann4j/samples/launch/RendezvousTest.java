@@ -272,6 +272,17 @@ class RendezvousTest {
   }
 
   @Test
+  void rankZeroSpeaksForAllThatFailAlike() throws Exception {
+    List<RankWatch> watches = meetAll(3);
+    List<CompletableFuture<Optional<LostRank>>> failures =
+        watches.reversed().stream().map(watch -> Jobs.start(() -> watch.fail("same"))).toList();
+    LostRank first = new LostRank(0, "rank 0 of 3 failed: same");
+    assertEquals(
+        List.of(Optional.of(first), Optional.of(first), Optional.empty()), Jobs.awaitAll(failures));
+    closeAll(watches);
+  }
+
+  @Test
   void rankZeroWaitsForTheOthersGoodBye() throws Exception {
     List<RankWatch> watches = meetAll(2);
     CompletableFuture<Void> closed =
