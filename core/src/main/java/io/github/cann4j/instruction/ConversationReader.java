@@ -114,11 +114,9 @@ public final class ConversationReader implements AutoCloseable {
       return Optional.empty();
     } catch (JacksonException e) {
       throw new IllegalArgumentException(
-          "%s: record %d (line %d) is not JSON: %s"
+          "%s is not JSON: %s"
               .formatted(
-                  name,
-                  Math.max(1, records),
-                  JsonValues.line(e.getLocation()),
+                  e.getLocation() == null ? where() : where(e.getLocation().getLineNr()),
                   e.getOriginalMessage()),
           e);
     }
@@ -143,17 +141,19 @@ public final class ConversationReader implements AutoCloseable {
     if (atEnd) {
       return false;
     }
+    // Counted first: what is wrong before the record begins is its fault.
+    records++;
     JsonToken token = parser.nextToken();
-    if (records == 0 && !inArray && token == JsonToken.START_ARRAY) {
+    if (records == 1 && token == JsonToken.START_ARRAY) {
       inArray = true;
       token = parser.nextToken();
     }
     if (token == (inArray ? JsonToken.END_ARRAY : null)) {
+      records--;
       end();
       return false;
     }
-    records++;
-    line = JsonValues.line(parser.currentTokenLocation());
+    line = parser.currentTokenLocation().getLineNr();
     if (token != JsonToken.START_OBJECT) {
       throw new IllegalArgumentException(
           "%s must be an object, but begins with %s".formatted(where(), parser.getText()));
@@ -166,7 +166,7 @@ public final class ConversationReader implements AutoCloseable {
     if (inArray && parser.nextToken() != null) {
       throw new IllegalArgumentException(
           "%s: something follows the array that ends in line %d: %s"
-              .formatted(name, JsonValues.line(parser.currentTokenLocation()), parser.getText()));
+              .formatted(name, parser.currentTokenLocation().getLineNr(), parser.getText()));
     }
     if (records == 0) {
       throw new IllegalArgumentException(name + " holds no records");
@@ -178,7 +178,11 @@ public final class ConversationReader implements AutoCloseable {
 
   /** {@return name of the file, number and line of the present record, for messages} */
   public String where() {
-    return "%s: record %d (line %d)".formatted(name, records, line);
+    return where(line);
+  }
+
+  private String where(long inLine) {
+    return "%s: record %d (line %d)".formatted(name, records, inLine);
   }
 
   /** {@return records read so far, with those that were left out} */

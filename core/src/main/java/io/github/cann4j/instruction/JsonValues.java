@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.instruction;
 
-import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JacksonException;
 import java.util.List;
 import java.util.Map;
 
@@ -27,7 +27,8 @@ final class JsonValues {
     return end == text.length() ? text : text.substring(0, end) + "\u2026";
   }
 
-  static int line(JsonLocation location) {
-    return location == null ? -1 : location.getLineNr();
+  /** Where parsing failed, if that is known. */
+  static String line(JacksonException e) {
+    return e.getLocation() == null ? "" : " (line %d)".formatted(e.getLocation().getLineNr());
   }
 }

@@ -31,9 +31,7 @@ final class TemplateParser {
       root = JSON.std.anyFrom(json);
     } catch (JacksonException e) {
       throw new IllegalArgumentException(
-          "%s is not JSON: %s (line %d)"
-              .formatted(file, e.getOriginalMessage(), JsonValues.line(e.getLocation())),
-          e);
+          "%s is not JSON: %s%s".formatted(file, e.getOriginalMessage(), JsonValues.line(e)), e);
     }
     return new TemplateParser(file).templates(root);
   }
