@@ -30,9 +30,6 @@ import java.util.stream.IntStream;
  * or finishes. Not thread-safe. Closing frees a temporary file, if there is one.
  */
 public final class SequencePacker implements AutoCloseable {
-  private static final byte TARGET = 1;
-  private static final byte END = 2;
-
   private final int sequenceLength;
   private final int eodId;
   private final int padId;
@@ -46,20 +43,7 @@ public final class SequencePacker implements AutoCloseable {
   // Null to keep the order.
   private final Random shuffler;
   private final List<OpenSequence> open = new ArrayList<>();
-  private long documents;
-  private long emptyDocuments;
-  private long targetlessDocuments;
-  private long splitDocuments;
-  private long truncatedDocuments;
-  private long truncatedTokens;
-  private long droppedDocuments;
-  private long droppedTokens;
-  private long sequences;
-  private long tokens;
-  private long targetTokens;
-  private long paddingRows;
-  private long inOrderSequences;
-  private int inOrderUsed;
+  private final PackingCounts counts;
 
   private SequencePacker(Builder builder, Consumer<? super PackedTokens> consumer) {
     sequenceLength = builder.sequenceLength;
@@ -68,7 +52,7 @@ public final class SequencePacker implements AutoCloseable {
     vocabSize = builder.vocabSize;
     overlong = builder.overlong;
     openSequences = builder.openSequences;
-    inOrderUsed = sequenceLength;
+    counts = new PackingCounts(sequenceLength);
     this.consumer = consumer;
     strategy = builder.strategy;
     shuffler = builder.shuffleSeed == null ? null : new Random(builder.shuffleSeed);
@@ -97,7 +81,8 @@ public final class SequencePacker implements AutoCloseable {
     byte[] marks = new byte[document.length];
     for (int i = 0; i < document.length; i++) {
       checkToken(document[i], i);
-      marks[i] = document[i] == eodId ? TARGET | END : TARGET;
+      marks[i] =
+          document[i] == eodId ? OpenSequence.TARGET | OpenSequence.END : OpenSequence.TARGET;
     }
     addMarked(document, marks, false);
   }
@@ -115,21 +100,25 @@ public final class SequencePacker implements AutoCloseable {
   public void add(int[] sample, boolean[] targets) {
     if (targets.length != sample.length) {
       throw new IllegalArgumentException(
-          targets.length + " targets for " + sample.length + " tokens of document " + documents);
+          targets.length
+              + " targets for "
+              + sample.length
+              + " tokens of document "
+              + counts.documents);
     }
     byte[] marks = new byte[sample.length];
     for (int i = 0; i < sample.length; i++) {
       checkToken(sample[i], i);
-      marks[i] = targets[i] ? TARGET : 0;
+      marks[i] = targets[i] ? OpenSequence.TARGET : 0;
     }
     addMarked(sample, marks, true);
   }
 
   private void addMarked(int[] document, byte[] documentMarks, boolean isSample) {
-    documents++;
+    counts.documents++;
     int length = document.length;
     if (length == 0) {
-      emptyDocuments++;
+      counts.emptyDocuments++;
       return;
     }
     int[] ids = document;
@@ -144,10 +133,10 @@ public final class SequencePacker implements AutoCloseable {
     if (length > sequenceLength) {
       switch (overlong) {
         case REFUSE -> {
-          documents--;
+          counts.documents--;
           throw new IllegalArgumentException(
               "document "
-                  + documents
+                  + counts.documents
                   + " has "
                   + length
                   + " tokens with its EOD, more than a sequence of "
@@ -155,20 +144,20 @@ public final class SequencePacker implements AutoCloseable {
                   + "; allow OverlongDocuments.SPLIT, TRUNCATE or DROP, or use longer sequences");
         }
         case DROP -> {
-          droppedDocuments++;
-          droppedTokens += length;
+          counts.droppedDocuments++;
+          counts.droppedTokens += length;
           return;
         }
         case TRUNCATE -> {
-          truncatedDocuments++;
-          truncatedTokens += length - sequenceLength;
+          counts.truncatedDocuments++;
+          counts.truncatedTokens += length - sequenceLength;
           length = sequenceLength;
         }
-        case SPLIT -> splitDocuments++;
+        case SPLIT -> counts.splitDocuments++;
       }
     }
     if (isSample && !hasTarget(marks, length)) {
-      targetlessDocuments++;
+      counts.targetlessDocuments++;
       return;
     }
     int begin = 0;
@@ -180,7 +169,7 @@ public final class SequencePacker implements AutoCloseable {
 
   private static boolean hasTarget(byte[] marks, int length) {
     for (int i = 1; i < length; i++) {
-      if ((marks[i] & TARGET) != 0) {
+      if ((marks[i] & OpenSequence.TARGET) != 0) {
         return true;
       }
     }
@@ -220,6 +209,7 @@ public final class SequencePacker implements AutoCloseable {
     List<OpenSequence> rest = List.copyOf(open);
     open.clear();
     rest.forEach(this::handOut);
+    counts.finished();
   }
 
   private void placeSpooled() {
@@ -240,9 +230,9 @@ public final class SequencePacker implements AutoCloseable {
             : FirstFitDecreasing.pack(ordered, sequenceLength);
     int from = 0;
     for (int end : bins.ends()) {
-      OpenSequence sequence = new OpenSequence();
+      OpenSequence sequence = new OpenSequence(sequenceLength);
       for (; from < end; from++) {
-        sequence.append(order[bins.items()[from]]);
+        sequence.append(spool, order[bins.items()[from]]);
       }
       handOut(sequence);
     }
@@ -258,20 +248,7 @@ public final class SequencePacker implements AutoCloseable {
 
   /** {@return what has been done so far; sequences that are still open do not count yet} */
   public PackingStatistics statistics() {
-    return new PackingStatistics(
-        documents,
-        emptyDocuments,
-        targetlessDocuments,
-        splitDocuments,
-        truncatedDocuments,
-        truncatedTokens,
-        droppedDocuments,
-        droppedTokens,
-        sequences,
-        tokens,
-        targetTokens,
-        paddingRows,
-        inOrderSequences);
+    return counts.toStatistics();
   }
 
   static void checkPadding(int padId, long vocabSize) {
@@ -289,7 +266,7 @@ public final class SequencePacker implements AutoCloseable {
               + " at "
               + index
               + " of document "
-              + documents
+              + counts.documents
               + " is outside the vocabulary of "
               + vocabSize
               + " tokens");
@@ -297,22 +274,18 @@ public final class SequencePacker implements AutoCloseable {
   }
 
   private void placeWhole(int[] ids, byte[] marks, int begin) {
-    inOrderSequences++;
+    counts.placedWhole();
     if (spool != null) {
       spool.add(ids, marks, begin, begin + sequenceLength);
       return;
     }
-    OpenSequence whole = new OpenSequence();
+    OpenSequence whole = new OpenSequence(sequenceLength);
     whole.append(ids, marks, begin, begin + sequenceLength);
     handOut(whole);
   }
 
   private void place(int[] ids, byte[] marks, int begin, int end) {
-    if (end - begin > sequenceLength - inOrderUsed) {
-      inOrderSequences++;
-      inOrderUsed = 0;
-    }
-    inOrderUsed += end - begin;
+    counts.placed(end - begin);
     if (spool != null) {
       spool.add(ids, marks, begin, end);
       return;
@@ -320,11 +293,11 @@ public final class SequencePacker implements AutoCloseable {
     OpenSequence target = null;
     OpenSequence fullest = null;
     for (OpenSequence candidate : open) {
-      if (candidate.used + end - begin <= sequenceLength
-          && (target == null || candidate.used > target.used)) {
+      if (candidate.hasRoomFor(end - begin)
+          && (target == null || candidate.used() > target.used())) {
         target = candidate;
       }
-      if (fullest == null || candidate.used > fullest.used) {
+      if (fullest == null || candidate.used() > fullest.used()) {
         fullest = candidate;
       }
     }
@@ -333,62 +306,20 @@ public final class SequencePacker implements AutoCloseable {
         open.remove(fullest);
         handOut(fullest);
       }
-      target = new OpenSequence();
+      target = new OpenSequence(sequenceLength);
       open.add(target);
     }
     target.append(ids, marks, begin, end);
-    if (target.used == sequenceLength) {
+    if (!target.hasRoomFor(1)) {
       open.remove(target);
       handOut(target);
     }
   }
 
   private void handOut(OpenSequence sequence) {
-    sequences++;
-    tokens += sequence.used;
-    paddingRows += sequenceLength - sequence.used;
-    consumer.accept(sequence.close());
-  }
-
-  private final class OpenSequence {
-    private final int[] ids = new int[sequenceLength];
-    private final byte[] marks = new byte[sequenceLength];
-    private long[] ends = new long[16];
-    private int endCount;
-    private int used;
-
-    void append(int[] source, byte[] sourceMarks, int begin, int end) {
-      System.arraycopy(source, begin, ids, used, end - begin);
-      System.arraycopy(sourceMarks, begin, marks, used, end - begin);
-      endAt(used + end - begin);
-    }
-
-    /** Appends a document of the spool. */
-    void append(int document) {
-      endAt(spool.read(document, ids, marks, used));
-    }
-
-    private void endAt(int end) {
-      marks[end - 1] |= END;
-      for (; used < end; used++) {
-        if ((marks[used] & END) != 0) {
-          if (endCount == ends.length) {
-            ends = Arrays.copyOf(ends, endCount * 2);
-          }
-          ends[endCount++] = used + 1;
-        }
-      }
-    }
-
-    PackedTokens close() {
-      Arrays.fill(ids, used, sequenceLength, padId);
-      for (int i = 0; i < used; i++) {
-        marks[i] &= TARGET;
-        targetTokens += marks[i];
-      }
-      return new PackedTokens(
-          PackedSequence.ofOwnedEnds(Arrays.copyOf(ends, endCount), sequenceLength), ids, marks);
-    }
+    PackedTokens packed = sequence.close(padId);
+    counts.handedOut(packed);
+    consumer.accept(packed);
   }
 
   /** Collects the options of a packer. */

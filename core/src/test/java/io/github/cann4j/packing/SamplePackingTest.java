@@ -137,7 +137,14 @@ class SamplePackingTest {
           }
           packer.finish();
         }
-        check(packer.statistics(), samples, length);
+        PackingStatistics statistics = packer.statistics();
+        check(statistics, samples, length);
+        if (!shuffled) {
+          assertTrue(packed.size() <= statistics.inOrderSequences());
+          assertTrue(
+              strategy == PackingStrategy.FIRST_FIT_DECREASING
+                  || packed.size() == statistics.inOrderSequences());
+        }
       }
       if (!shuffled && strategy == PackingStrategy.IN_ORDER) {
         assertEquals(

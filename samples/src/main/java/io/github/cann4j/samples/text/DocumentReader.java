@@ -3,6 +3,7 @@ package io.github.cann4j.samples.text;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.cann4j.samples.cli.BadInputException;
 import java.io.BufferedReader;
@@ -20,7 +21,8 @@ import java.util.function.Predicate;
  * Reads documents from files in order, until a consumer has enough.
  *
  * <p>A file whose name ends in {@code .jsonl} holds one JSON object per line, whose text field is a
- * document. Any other file is one document of UTF-8 text. Blank texts are no documents.
+ * document; one that ends in {@code .json} an array of such objects. Any other file is one document
+ * of UTF-8 text. Blank texts are no documents.
  */
 public final class DocumentReader {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -52,11 +54,7 @@ public final class DocumentReader {
   public void read(Predicate<TextDocument> consumer) {
     for (InputFile source : files) {
       try {
-        boolean more =
-            source.name().endsWith(".jsonl")
-                ? readLines(source, consumer)
-                : readText(source, consumer);
-        if (!more) {
+        if (!read(source, consumer)) {
           return;
         }
       } catch (CharacterCodingException e) {
@@ -64,6 +62,32 @@ public final class DocumentReader {
       } catch (IOException e) {
         throw new BadInputException(source.name() + " cannot be read: " + e.getMessage(), e);
       }
+    }
+  }
+
+  private boolean read(InputFile source, Predicate<TextDocument> consumer) throws IOException {
+    if (source.name().endsWith(".jsonl")) {
+      return readLines(source, consumer);
+    }
+    return source.name().endsWith(".json")
+        ? readRecords(source, consumer)
+        : readText(source, consumer);
+  }
+
+  private boolean readRecords(InputFile source, Predicate<TextDocument> consumer)
+      throws IOException {
+    try (MappingIterator<JsonNode> records =
+        JSON.readerFor(JsonNode.class).readValues(source.open())) {
+      for (int number = 1; records.hasNextValue(); number++) {
+        String where = source.name() + ": record " + number;
+        String text = textOf(records.nextValue(), where);
+        if (!text.isBlank() && !consumer.test(new TextDocument(where, text))) {
+          return false;
+        }
+      }
+      return true;
+    } catch (JsonProcessingException e) {
+      throw new BadInputException(source.name() + " is not JSON: " + e.getOriginalMessage(), e);
     }
   }
 
@@ -88,7 +112,7 @@ public final class DocumentReader {
           continue;
         }
         String where = source.name() + ":" + number;
-        String text = textOf(line, where);
+        String text = textOf(parse(line, where), where);
         if (!text.isBlank() && !consumer.test(new TextDocument(where, text))) {
           return false;
         }
@@ -97,13 +121,15 @@ public final class DocumentReader {
     return true;
   }
 
-  private String textOf(String line, String where) {
-    JsonNode node;
+  private static JsonNode parse(String line, String where) {
     try {
-      node = JSON.readTree(line);
+      return JSON.readTree(line);
     } catch (JsonProcessingException e) {
       throw new BadInputException(where + " is not JSON: " + e.getOriginalMessage(), e);
     }
+  }
+
+  private String textOf(JsonNode node, String where) {
     JsonNode text = node.get(textField);
     if (text == null || !text.isTextual()) {
       throw new BadInputException(

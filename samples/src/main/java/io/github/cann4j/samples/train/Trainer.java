@@ -9,6 +9,7 @@ import ai.djl.training.GradientCollector;
 import io.github.cann4j.attention.ContextParallelGroups;
 import io.github.cann4j.packing.PackedDataset;
 import io.github.cann4j.samples.cli.BadInputException;
+import io.github.cann4j.samples.cli.DeepJavaLibrary;
 import io.github.cann4j.samples.model.Decoder;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -83,8 +84,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Before the framework starts, which reads these once. */
   private static void configureFramework(int threads) {
-    System.setProperty("ai.djl.offline", "true");
-    System.setProperty("OPT_OUT_TRACKING", "true");
+    DeepJavaLibrary.stayOffline();
     System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
     if (threads > 0) {
       System.setProperty("ai.djl.pytorch.num_threads", String.valueOf(threads));

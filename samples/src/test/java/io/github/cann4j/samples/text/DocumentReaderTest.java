@@ -102,4 +102,17 @@ class DocumentReaderTest {
     e = assertThrows(BadInputException.class, () -> texts("text", number));
     assertTrue(e.getMessage().contains("no text field 'text'"), e::getMessage);
   }
+
+  @Test
+  void jsonIsAnArrayOfObjects() throws Exception {
+    Path file = directory.resolve("a.json");
+    Files.writeString(file, "[{\"text\": \"one\"},\n {\"text\": \" \"}, {\"text\": \"two\"}]");
+    assertEquals(List.of("one", "two"), texts("text", file));
+    Files.writeString(file, "[{\"text\": \"one\"}, {\"body\": \"two\"}]");
+    BadInputException e = assertThrows(BadInputException.class, () -> texts("text", file));
+    assertTrue(e.getMessage().contains("a.json: record 2"), e::getMessage);
+    Files.writeString(file, "[{\"text\": \"one\"}, {");
+    e = assertThrows(BadInputException.class, () -> texts("text", file));
+    assertTrue(e.getMessage().contains("a.json is not JSON"), e::getMessage);
+  }
 }
