@@ -157,7 +157,12 @@ public final class LongSequenceFinetune implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     TrainingRun run =
         new TrainingRun(
-            config, data, training.iterations(), training.output(), spec.commandLine().getErr());
+            config,
+            data,
+            training.iterations(),
+            training.pretrained(),
+            training.output(),
+            spec.commandLine().getErr());
     List<StepMetrics> steps = run.run(place);
     if (place.rank() > 0) {
       return;

@@ -81,6 +81,8 @@ class LongSequenceFinetuneTest {
           --loss-curve=loss.jpg                      | .png
           --metrics=nowhere/metrics                  | nowhere/metrics
           --dry-run --save=checkpoints               | --dry-run, --save
+          --pretrained=nowhere                       | nowhere, config.json
+          --pretrained=nowhere --num-layers=3        | --num-layers, --pretrained
           --data-path=nowhere                        | nowhere
           --data-path=pom.xml                        | pom.xml
           --data-path=DATA --seq-length=1024         | --seq-length 1024, 512
@@ -99,7 +101,7 @@ class LongSequenceFinetuneTest {
     CommandRun run =
         run(
             ALONE
-                + "--train-iters=12 --lr=1e-2 --format=json --data-path=%s --metrics=%s --loss-curve=%s"
+                + "--train-iters=30 --lr=1e-2 --format=json --data-path=%s --metrics=%s --loss-curve=%s"
                     .formatted(packed, metrics, curve));
     assertEquals(0, run.exitCode(), run::err);
     JsonNode result = new ObjectMapper().readTree(run.out());
@@ -107,8 +109,8 @@ class LongSequenceFinetuneTest {
     assertTrue(
         result.get("last loss").asDouble() < 0.9 * result.get("first loss").asDouble(), run::out);
     List<String> lines = Files.readAllLines(metrics);
-    assertEquals(12, lines.size());
-    for (int i = 0; i < 12; i++) {
+    assertEquals(30, lines.size());
+    for (int i = 0; i < 30; i++) {
       JsonNode step = new ObjectMapper().readTree(lines.get(i));
       assertEquals(i + 1, step.get("iteration").asInt());
       for (String name :
@@ -142,6 +144,27 @@ class LongSequenceFinetuneTest {
       assertEquals(expected.get("loss").asDouble(), actual.get("loss").asDouble(), 1e-6);
     }
     run(options + "--train-iters=6 --load=" + directory).assertBadInput("6 iterations already");
+  }
+
+  @Test
+  void aCheckpointIsAModelToBeginWith() throws Exception {
+    String options = "--context-parallel-size=1 --no-progress --lr-decay-style=constant --seed=7 ";
+    Path metrics = directory.resolve("metrics.jsonl");
+    String data = "--data-path=%s --metrics=%s ".formatted(packed, metrics);
+    CommandRun first =
+        run(ALONE + data + "--lr=1e-2 --train-iters=12 --save=" + directory);
+    assertEquals(0, first.exitCode(), first::err);
+    Path model = directory.resolve("iter_0000012");
+    assertTrue(Files.exists(model));
+    CommandRun again = run(options + data + "--train-iters=1 --pretrained=" + model);
+    assertEquals(0, again.exitCode(), again::err);
+    double loss = new ObjectMapper().readTree(Files.readString(metrics)).get("loss").asDouble();
+    assertTrue(loss < 8.0, "the loss of trained weights: " + loss);
+
+    Files.writeString(
+        model.resolve("config.json"),
+        Files.readString(model.resolve("config.json")).replace("silu", "gelu"));
+    run(options + data + "--pretrained=" + model).assertBadInput("hidden_act gelu", "silu");
   }
 
   @Test

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.finetune;
 
+import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.model.DecoderConfig;
+import io.github.cann4j.samples.train.PretrainedModel;
+import java.nio.file.Path;
 import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** The shape of the decoder: a preset, and what differs from it. */
 final class ModelOptions {
@@ -64,8 +70,44 @@ final class ModelOptions {
       description = "Whether the output head has weights of its own, instead of the preset's.")
   private Boolean untied;
 
+  @Option(
+      names = "--pretrained",
+      paramLabel = "DIR",
+      description =
+          "Trained model to begin with, as Hugging Face's tools write it (config.json and"
+              + " safetensors of a Llama, Mistral or Qwen2 model); its shape replaces all options"
+              + " above (default: random weights).")
+  private Path pretrained;
+
+  private PretrainedModel model;
+
+  /** Refuses options that contradict each other, and a model that cannot be trained. */
+  void check(ParseResult given) {
+    if (pretrained == null) {
+      return;
+    }
+    CommandSpec shape = CommandSpec.forAnnotatedObject(new ModelOptions());
+    for (OptionSpec option : given.matchedOptions()) {
+      String name = option.names()[0];
+      if (shape.findOption(name) != null && !name.equals("--pretrained")) {
+        throw new BadInputException(
+            "%s contradicts --pretrained %s, which has a shape of its own; leave one of them out"
+                .formatted(name, pretrained));
+      }
+    }
+    model = PretrainedModel.open(pretrained);
+  }
+
+  /** What to begin with, if not with random weights. */
+  Optional<PretrainedModel> pretrained() {
+    return Optional.ofNullable(model);
+  }
+
   /** The shape for a vocabulary. */
   DecoderConfig config(int vocabulary) {
+    if (model != null) {
+      return model.config();
+    }
     DecoderConfig base = DecoderConfig.preset(preset, vocabulary);
     DecoderConfig config =
         new DecoderConfig(

@@ -12,7 +12,9 @@ import io.github.cann4j.samples.train.DocumentRules;
 import io.github.cann4j.samples.train.LearningRateSchedule;
 import io.github.cann4j.samples.train.LearningRateSchedule.Style;
 import io.github.cann4j.samples.train.Parallelism;
+import io.github.cann4j.samples.train.PretrainedModel;
 import io.github.cann4j.samples.train.TrainingConfig;
+import java.util.Optional;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParseResult;
@@ -68,6 +70,7 @@ public final class TrainingOptions {
     Numbers.requireAtLeast("--train-iters", optimizer.iterations, 1);
     Numbers.requireAtLeast("--context-parallel-size", parallel.size(), 1);
     output.check();
+    model.check(given);
     data.check(given);
   }
 
@@ -121,6 +124,11 @@ public final class TrainingOptions {
   /** Where sequences come from. */
   public DataOptions data() {
     return data;
+  }
+
+  /** What the weights begin with, if not at random. */
+  public Optional<PretrainedModel> pretrained() {
+    return model.pretrained();
   }
 
   /** How attention is spread over ranks. */

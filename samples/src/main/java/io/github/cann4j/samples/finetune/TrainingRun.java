@@ -5,6 +5,7 @@ import io.github.cann4j.packing.PackedDataset;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.FailedException;
 import io.github.cann4j.samples.cli.Progress;
+import io.github.cann4j.samples.train.PretrainedModel;
 import io.github.cann4j.samples.train.RankPlace;
 import io.github.cann4j.samples.train.StepResult;
 import io.github.cann4j.samples.train.Trainer;
@@ -13,6 +14,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,6 +26,7 @@ public final class TrainingRun {
   private final TrainingConfig config;
   private final PackedDataset data;
   private final int iterations;
+  private final Optional<PretrainedModel> pretrained;
   private final OutputOptions output;
   private final PrintWriter err;
 
@@ -31,11 +34,13 @@ public final class TrainingRun {
       TrainingConfig config,
       PackedDataset data,
       int iterations,
+      Optional<PretrainedModel> pretrained,
       OutputOptions output,
       PrintWriter err) {
     this.config = config;
     this.data = data;
     this.iterations = iterations;
+    this.pretrained = pretrained;
     this.output = output;
     this.err = err;
   }
@@ -50,7 +55,9 @@ public final class TrainingRun {
     boolean first = place.rank() == 0;
     List<StepMetrics> steps = new ArrayList<>();
     try (Trainer trainer = Trainer.open(config, data, place)) {
-      if (output.load != null) {
+      if (output.load == null) {
+        pretrained.ifPresent(trainer::load);
+      } else {
         int done = trainer.resume(output.load);
         if (done >= iterations) {
           throw new BadInputException(

@@ -16,14 +16,18 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 
-/** Named FLOAT32 arrays in the safetensors format, which other tools load too. */
+/** Named arrays in the safetensors format, which other tools read and write too. */
 final class Safetensors {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final ValueLayout.OfLong LENGTH =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort HALF =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final List<String> TYPES = List.of("F32", "BF16", "F16");
   private static final long PIECE = 1L << 26;
 
   private Safetensors() {}
@@ -71,7 +75,7 @@ final class Safetensors {
   }
 
   /**
-   * Fills arrays from a file that has just these.
+   * Fills arrays from a file that has these, in single or half precision, and maybe others.
    *
    * @throws BadInputException if it has not, or is no such file
    */
@@ -87,28 +91,43 @@ final class Safetensors {
       JsonNode header = JSON.readTree(new String(text, StandardCharsets.UTF_8));
       MemorySegment elements = all.asSlice(8 + length);
       for (Map.Entry<String, NDArray> entry : arrays.entrySet()) {
-        MemorySegment to = HostMemory.of(entry.getValue());
-        JsonNode tensor = header.path(entry.getKey());
-        String shape = tensor.path("shape").toString();
-        String expected = JSON.valueToTree(entry.getValue().getShape().getShape()).toString();
-        long begin = tensor.path("data_offsets").path(0).asLong(-1);
-        long end = tensor.path("data_offsets").path(1).asLong(-1);
-        if (!tensor.path("dtype").asText().equals("F32") || !shape.equals(expected)) {
-          throw new BadInputException(
-              "%s has %s as %s %s, not as F32 %s"
-                  .formatted(
-                      file,
-                      entry.getKey(),
-                      tensor.path("dtype").asText("nothing"),
-                      shape,
-                      expected));
+        copy(file, entry.getKey(), header.path(entry.getKey()), elements, entry.getValue());
+      }
+    }
+  }
+
+  private static void copy(
+      Path file, String name, JsonNode tensor, MemorySegment elements, NDArray array) {
+    MemorySegment to = HostMemory.of(array);
+    String type = tensor.path("dtype").asText("nothing");
+    String shape = tensor.path("shape").toString();
+    String expected = JSON.valueToTree(array.getShape().getShape()).toString();
+    int width = type.equals("F32") ? Float.BYTES : Short.BYTES;
+    if (!TYPES.contains(type) || !shape.equals(expected)) {
+      throw new BadInputException(
+          "%s has %s as %s %s, not as %s %s"
+              .formatted(file, name, type, shape, String.join(", ", TYPES), expected));
+    }
+    long begin = tensor.path("data_offsets").path(0).asLong(-1);
+    long end = tensor.path("data_offsets").path(1).asLong(-1);
+    if (begin < 0 || end - begin != array.size() * width || end > elements.byteSize()) {
+      throw new BadInputException(
+          "%s is damaged: the elements of %s are not all there".formatted(file, name));
+    }
+    MemorySegment from = elements.asSlice(begin, end - begin);
+    switch (type) {
+      case "F32" -> to.copyFrom(from);
+      case "BF16" -> {
+        for (long i = 0; i < array.size(); i++) {
+          float value = Float.intBitsToFloat(from.getAtIndex(HALF, i) << Short.SIZE);
+          to.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
         }
-        if (begin < 0 || end - begin != to.byteSize() || end > elements.byteSize()) {
-          throw new BadInputException(
-              "%s is damaged: the elements of %s are not all there"
-                  .formatted(file, entry.getKey()));
+      }
+      default -> {
+        for (long i = 0; i < array.size(); i++) {
+          float value = Float.float16ToFloat(from.getAtIndex(HALF, i));
+          to.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
         }
-        MemorySegment.copy(elements, begin, to, 0, to.byteSize());
       }
     }
   }

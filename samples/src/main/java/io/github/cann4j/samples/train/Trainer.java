@@ -224,6 +224,15 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
+   * Begins with trained weights instead of random ones; before the first step.
+   *
+   * @throws BadInputException if they do not fit the model or are damaged
+   */
+  public void load(PretrainedModel model) {
+    model.read(decoder.weights());
+  }
+
+  /**
    * Saves weights, optimizer and position in the data, so that {@link #resume} goes on as if there
    * had been no pause. Rank 0 writes, the others wait.
    *
