@@ -2,6 +2,7 @@
 package io.github.cann4j.samples.launch;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,6 +50,22 @@ public final class JavaProcess implements AutoCloseable {
     return command;
   }
 
+  /**
+   * The command that runs another under Open MPI; aborts the test where that is not installed. Open
+   * MPI changes the argument after one with "cp" in it if it starts "java" itself.
+   */
+  public static List<String> mpirun(int ranks, List<String> program) {
+    boolean installed =
+        Stream.of(System.getenv("PATH").split(":"))
+            .anyMatch(path -> Files.isExecutable(Path.of(path, "mpirun")));
+    assumeTrue(installed, "mpirun is not installed; Debian's openmpi-bin has it");
+    List<String> command = new ArrayList<>();
+    command.addAll(List.of("mpirun", "--oversubscribe", "-n", String.valueOf(ranks)));
+    command.add("env");
+    command.addAll(program);
+    return command;
+  }
+
   /** Starts a command; its outputs go to files of a directory. */
   public static JavaProcess start(
       Path directory, Map<String, String> variables, List<String> command) throws IOException {
@@ -57,6 +74,9 @@ public final class JavaProcess implements AutoCloseable {
     ProcessBuilder builder =
         new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
     builder.environment().putAll(variables);
+    // Open MPI wants to be told that root knows what it does.
+    builder.environment().put("OMPI_ALLOW_RUN_AS_ROOT", "1");
+    builder.environment().put("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
     return new JavaProcess(builder.start(), out, err);
   }
 
@@ -83,6 +103,7 @@ public final class JavaProcess implements AutoCloseable {
     }
   }
 
+  /** The process itself. */
   public ProcessHandle handle() {
     return process.toHandle();
   }

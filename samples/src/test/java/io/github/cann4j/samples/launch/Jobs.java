@@ -17,10 +17,11 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 
 /** Jobs whose ranks are threads, each told its place as torchrun would. */
-final class Jobs {
+public final class Jobs {
   private Jobs() {}
 
-  static int freePort() {
+  /** A port of the loopback address that nobody has. */
+  public static int freePort() {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     } catch (IOException e) {
@@ -28,7 +29,8 @@ final class Jobs {
     }
   }
 
-  static Map<String, String> variables(int rank, int size, int port) {
+  /** What torchrun would set for a rank of this host. */
+  public static Map<String, String> variables(int rank, int size, int port) {
     return new HashMap<>(
         Map.of(
             "RANK", String.valueOf(rank),

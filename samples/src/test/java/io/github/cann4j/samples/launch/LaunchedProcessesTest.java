@@ -3,16 +3,13 @@ package io.github.cann4j.samples.launch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -137,28 +134,14 @@ class LaunchedProcessesTest {
 
   @Test
   void openMpiRunsAllRanks() throws Exception {
+    List<String> program = JavaProcess.command(RankProgram.class.getName(), List.of("4"));
     try (JavaProcess mpirun =
-        mpirun(4, JavaProcess.command(RankProgram.class.getName(), List.of("4")))) {
+        JavaProcess.start(directory, Map.of(), JavaProcess.mpirun(4, program))) {
       assertEquals(0, mpirun.await(), () -> mpirun.out() + mpirun.err());
       for (int rank = 0; rank < 4; rank++) {
         String line = "rank %d of 4 by Open MPI, sum 10,".formatted(rank);
         assertTrue(mpirun.out().contains(line), mpirun::out);
       }
     }
-  }
-
-  private JavaProcess mpirun(int ranks, List<String> program) throws Exception {
-    boolean installed =
-        Stream.of(System.getenv("PATH").split(":"))
-            .anyMatch(path -> Files.isExecutable(Path.of(path, "mpirun")));
-    assumeTrue(installed, "mpirun is not installed; Debian's openmpi-bin has it");
-    List<String> command = new ArrayList<>();
-    // Open MPI changes the argument that follows one with "cp" in it if the program is "java".
-    command.addAll(List.of("mpirun", "--oversubscribe", "-n", String.valueOf(ranks), "env"));
-    command.addAll(program);
-    return JavaProcess.start(
-        directory,
-        Map.of("OMPI_ALLOW_RUN_AS_ROOT", "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-        command);
   }
 }
