@@ -83,7 +83,8 @@ final class FunctionCalls {
         cause);
   }
 
-  private static String write(Object value) {
+  /** JSON of a value. */
+  static String write(Object value) {
     try {
       return SPACED.asString(value);
     } catch (IOException e) {

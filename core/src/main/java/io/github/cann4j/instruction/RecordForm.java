@@ -63,7 +63,7 @@ enum RecordForm {
           messages.add(new Message(role(message, openAi ? "role" : "from", role), content));
         }
       }
-      return new Draft(system, messages, record.text("tools"));
+      return new Draft(system, messages, tools(record));
     }
   };
 
@@ -77,6 +77,13 @@ enum RecordForm {
           "function", Role.FUNCTION_CALL,
           "observation", Role.OBSERVATION,
           "tool", Role.OBSERVATION);
+
+  /** Tools are a text of JSON, or the list itself; an empty list is none. */
+  private static Optional<String> tools(FieldReader record) {
+    return record.fields().get("tools") instanceof List<?> list
+        ? Optional.of(FunctionCalls.write(list))
+        : record.text("tools");
+  }
 
   /** What a record says, before it is known to be a conversation. */
   record Draft(Optional<String> system, List<Message> messages, Optional<String> tools) {
@@ -92,7 +99,9 @@ enum RecordForm {
 
     Conversation toConversation() {
       return new Conversation(
-          system.filter(text -> !text.isBlank()), messages, tools.filter(text -> !text.isBlank()));
+          system.filter(text -> !text.isBlank()),
+          messages,
+          tools.filter(text -> !text.isBlank() && !text.strip().equals("[]")));
     }
   }
 

@@ -101,15 +101,16 @@ class ConversationReaderTest {
                         Role.ASSISTANT,
                         "No.")
                     .messages(),
-                Optional.of("[]")),
+                Optional.of("[{\"name\": \"f\", \"parameters\": {}}]")),
             conversation("Inner", Role.USER, "a", Role.ASSISTANT, "b")),
         readAll(
             """
             {"conversations": [{"from": "human", "value": "Rain?"},
               {"from": "function_call", "value": "{}"}, {"from": "observation", "value": "no"},
-              {"from": "gpt", "value": "No."}], "system": "Be brief", "tools": "[]"}
+              {"from": "gpt", "value": "No."}], "system": "Be brief",
+              "tools": [{"name":"f","parameters":{}}]}
             {"conversations": [{"from": "system", "value": "Inner"},
-              {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}], "system": "Outer"}
+              {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}], "system": "Outer", "tools": "[]"}
             """));
   }
 
