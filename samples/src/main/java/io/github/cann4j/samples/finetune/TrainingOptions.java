@@ -25,6 +25,9 @@ public final class TrainingOptions {
       new Choice<>("--lr-decay-style", "constant", Style.CONSTANT, "linear", Style.LINEAR)
           .or("cosine", Style.COSINE);
 
+  private static final Choice<Boolean> RECOMPUTE =
+      new Choice<>("--recompute-granularity", "none", false, "full", true);
+
   @Mixin private DataOptions data;
   @Mixin private ModelOptions model;
 
@@ -56,6 +59,15 @@ public final class TrainingOptions {
       defaultValue = "1",
       description = "Accepted for commands that say 1; layers are not divided.")
   private int modelParallelSize;
+
+  @Option(
+      names = "--recompute-granularity",
+      paramLabel = "NAME",
+      defaultValue = "none",
+      description =
+          "none, or full: compute twice what lies between two layers' attention instead of keeping"
+              + " it (default: ${DEFAULT-VALUE}).")
+  private String recompute;
 
   @Mixin private OptimizerOptions optimizer;
   @Mixin private OutputOptions output;
@@ -103,6 +115,7 @@ public final class TrainingOptions {
             new DocumentRules(
                 parallel.resetPositionIds(), parallel.resetAttentionMask(), neatPack, eodMaskLoss))
         .batch(optimizer.microBatchSize, optimizer.globalBatchSize(ranks / parallel.size()))
+        .recompute(RECOMPUTE.parse(recompute))
         .optimizer(
             new AdamSettings(
                 optimizer.beta1,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.train;
 
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
@@ -8,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.training.GradientCollector;
 import io.github.cann4j.samples.model.Decoder;
+import io.github.cann4j.samples.model.DecoderConfig;
 import io.github.cann4j.samples.model.Rotary;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,6 +27,14 @@ final class DecoderPass {
 
   private final Decoder decoder;
   private final AttentionBridge attention;
+  private final boolean recompute;
+  private final NDManager manager;
+  private final RankRows rows;
+  private final double scale;
+  private final List<Segment> segments = new ArrayList<>();
+  private final List<Leaves> leaves = new ArrayList<>();
+  private Rotary rotary;
+  private NDArray tokens;
 
   /** What a segment gave: the rows that go on, and what attention takes of them. */
   private record Segment(NDArray x, Decoder.Projections projections) {}
@@ -32,44 +42,82 @@ final class DecoderPass {
   /** What a segment takes. */
   private record Leaves(NDArray x, NDArray attention) {}
 
-  DecoderPass(Decoder decoder, AttentionBridge attention) {
+  /**
+   * Prepares a pass.
+   *
+   * @param recompute whether backward computes segments again, instead of forward keeping all that
+   *     they computed
+   * @param manager owns all arrays; they are closed in the end
+   * @param scale factor of the tokens' losses in what is differentiated
+   */
+  DecoderPass(
+      Decoder decoder,
+      AttentionBridge attention,
+      boolean recompute,
+      NDManager manager,
+      RankRows rows,
+      double scale) {
     this.decoder = decoder;
     this.attention = attention;
+    this.recompute = recompute;
+    this.manager = manager;
+    this.rows = rows;
+    this.scale = scale;
   }
 
   /**
-   * Adds the gradients of one micro batch to those of the weights. All arrays made here are closed.
+   * Adds the gradients of the rows to those of the weights.
    *
-   * @param scale factor of the tokens' losses in what is differentiated
    * @return the sum of the tokens' losses
    */
-  double run(NDManager manager, RankRows rows, double scale, GradientCollector collector) {
+  double run() {
+    Engine engine = manager.getEngine();
     try (NDScope scope = new NDScope()) {
-      Rotary rotary =
-          new Rotary(
-              manager, rows.positions(), decoder.config().headDim(), decoder.config().ropeTheta());
-      NDArray tokens = manager.create(rows.tokens());
-      List<Segment> segments = new ArrayList<>();
-      List<Leaves> leaves = new ArrayList<>();
-      int layers = decoder.config().layers();
-      for (int layer = 0; layer < layers; layer++) {
-        Segment segment = segment(layer, tokens, rotary, leaves);
-        Decoder.Projections inputs = segment.projections;
-        segments.add(segment);
-        leaves.add(
-            new Leaves(
-                leaf(segment.x.stopGradient()),
-                leaf(attention.forward(layer, inputs.q(), inputs.k(), inputs.v()))));
+      DecoderConfig config = decoder.config();
+      rotary = new Rotary(manager, rows.positions(), config.headDim(), config.ropeTheta());
+      tokens = manager.create(rows.tokens());
+      if (recompute) {
+        // Graphs are kept only while gradients are collected.
+        forward();
+        try (GradientCollector collector = engine.newGradientCollector()) {
+          return backward(collector);
+        }
       }
-      double loss = predict(manager, rows, leaves.getLast(), scale, collector);
-      for (int layer = layers - 1; layer >= 0; layer--) {
-        backward(layer, segments.removeLast(), leaves.removeLast(), collector);
+      try (GradientCollector collector = engine.newGradientCollector()) {
+        forward();
+        return backward(collector);
       }
-      return loss;
     }
   }
 
-  private Segment segment(int layer, NDArray tokens, Rotary rotary, List<Leaves> leaves) {
+  private void forward() {
+    for (int layer = 0; layer < decoder.config().layers(); layer++) {
+      Segment segment = segment(layer);
+      Decoder.Projections inputs = segment.projections;
+      leaves.add(
+          new Leaves(
+              leaf(segment.x.stopGradient()),
+              leaf(attention.forward(layer, inputs.q(), inputs.k(), inputs.v()))));
+      if (recompute) {
+        results(segment).forEach(NDArray::close);
+      } else {
+        segments.add(segment);
+      }
+    }
+  }
+
+  private double backward(GradientCollector collector) {
+    double loss = predict(leaves.getLast(), collector);
+    for (int layer = decoder.config().layers() - 1; layer >= 0; layer--) {
+      Leaves given = leaves.removeLast();
+      Segment segment = recompute ? segment(layer) : segments.removeLast();
+      backward(layer, segment, given, collector);
+    }
+    return loss;
+  }
+
+  /** The segment that ends in a layer's attention, from the leaves that are the last by then. */
+  private Segment segment(int layer) {
     Segment segment;
     try (NDScope scope = new NDScope()) {
       NDArray x = layer == 0 ? decoder.embed(tokens) : finish(layer - 1, leaves.getLast());
@@ -116,8 +164,7 @@ final class DecoderPass {
   }
 
   /** The last segment, which ends in the loss. Only rows that predict go through the head. */
-  private double predict(
-      NDManager manager, RankRows rows, Leaves inputs, double scale, GradientCollector collector) {
+  private double predict(Leaves inputs, GradientCollector collector) {
     try (NDScope scope = new NDScope()) {
       NDArray x = finish(decoder.config().layers() - 1, inputs);
       // A rank on which no row predicts takes part with one that counts nothing.
@@ -141,11 +188,11 @@ final class DecoderPass {
     }
   }
 
-  private double headLoss(NDArray x, NDArray labels, double scale, GradientCollector collector) {
+  private double headLoss(NDArray x, NDArray labels, double factor, GradientCollector collector) {
     try (NDScope scope = new NDScope()) {
       NDArray likelihoods = decoder.logits(x).logSoftmax(1);
       NDArray loss = likelihoods.gather(labels.expandDims(1), 1).sum().neg();
-      collector.backward(loss.mul(scale));
+      collector.backward(loss.mul(factor));
       return loss.getFloat();
     }
   }

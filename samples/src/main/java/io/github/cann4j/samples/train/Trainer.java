@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.train;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import ai.djl.training.GradientCollector;
 import io.github.cann4j.attention.ContextParallelGroups;
 import io.github.cann4j.packing.PackedDataset;
 import io.github.cann4j.samples.cli.BadInputException;
@@ -85,6 +83,7 @@ public final class Trainer implements AutoCloseable {
   /** Before the framework starts, which reads these once. */
   private static void configureFramework(int threads) {
     DeepJavaLibrary.stayOffline();
+    HostAllocator.keepFreedMemory();
     System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
     if (threads > 0) {
       System.setProperty("ai.djl.pytorch.num_threads", String.valueOf(threads));
@@ -149,14 +148,13 @@ public final class Trainer implements AutoCloseable {
     clock.enter(StepClock.Part.MODEL);
     long predicted = counts[0];
     double loss = 0;
-    try (GradientCollector collector = Engine.getInstance().newGradientCollector();
-        NDManager passManager = manager.newSubManager()) {
-      DecoderPass pass = new DecoderPass(decoder, attention);
-      // Without a token to predict all gradients are 0.
-      double scale = predicted == 0 ? 0 : 1.0 / predicted;
+    // Without a token to predict all gradients are 0.
+    double scale = predicted == 0 ? 0 : 1.0 / predicted;
+    try (NDManager passManager = manager.newSubManager()) {
       for (RankRows rows : batches) {
         attention.begin(rows.plan());
-        loss += pass.run(passManager, rows, scale, collector);
+        loss +=
+            new DecoderPass(decoder, attention, config.recompute(), passManager, rows, scale).run();
         attention.end();
       }
     }

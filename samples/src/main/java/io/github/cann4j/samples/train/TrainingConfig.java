@@ -15,6 +15,9 @@ import java.util.Objects;
  * @param documents what documents mean
  * @param microBatchSize packed sequences that a replica computes at once
  * @param globalBatchSize packed sequences of a step, over all replicas
+ * @param recompute whether backward computes again what lies between two layers' attention, instead
+ *     of forward keeping it all: a third more time outside attention, for memory of two rows per
+ *     token and layer
  * @param optimizer constants of the update
  * @param learningRate over the steps
  * @param seed of the first weights and of the order of the data
@@ -25,6 +28,7 @@ public record TrainingConfig(
     DocumentRules documents,
     int microBatchSize,
     int globalBatchSize,
+    boolean recompute,
     AdamSettings optimizer,
     LearningRateSchedule learningRate,
     long seed) {
@@ -111,6 +115,7 @@ public record TrainingConfig(
     private DocumentRules documents = DocumentRules.reset();
     private int microBatchSize = 1;
     private int globalBatchSize = 1;
+    private boolean recompute;
     private AdamSettings optimizer = AdamSettings.defaults();
     private LearningRateSchedule learningRate =
         new LearningRateSchedule(LearningRateSchedule.Style.CONSTANT, 1e-3, 0, 0, 1);
@@ -136,6 +141,12 @@ public record TrainingConfig(
     public Builder batch(int micro, int global) {
       microBatchSize = micro;
       globalBatchSize = global;
+      return this;
+    }
+
+    /** Whether activations are computed twice to save memory; false if never set. */
+    public Builder recompute(boolean value) {
+      recompute = value;
       return this;
     }
 
@@ -165,6 +176,7 @@ public record TrainingConfig(
           documents,
           microBatchSize,
           globalBatchSize,
+          recompute,
           optimizer,
           learningRate,
           seed);

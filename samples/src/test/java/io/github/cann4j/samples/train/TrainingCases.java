@@ -50,21 +50,23 @@ enum TrainingCases {
     return reset;
   }
 
-  /** What the ranks train: a replica its sequences at once. */
+  /** What the ranks train: a replica its sequences at once, every other case with less memory. */
   TrainingConfig config() {
-    return config(parallelism, reset, this == REPLICAS ? 1 : 2);
+    return config(parallelism, reset, this == REPLICAS ? 1 : 2, ordinal() % 2 == 0);
   }
 
   /** What one rank trains: each sequence by itself. */
   static TrainingConfig alone(boolean reset) {
-    return config(Parallelism.single(), reset, 1);
+    return config(Parallelism.single(), reset, 1, false);
   }
 
-  private static TrainingConfig config(Parallelism parallelism, boolean reset, int micro) {
+  private static TrainingConfig config(
+      Parallelism parallelism, boolean reset, int micro, boolean recompute) {
     return TrainingConfig.builder(MODEL)
         .parallelism(parallelism)
         .documents(new DocumentRules(reset, reset, false, false))
         .batch(micro, 2)
+        .recompute(recompute)
         .learningRate(
             new LearningRateSchedule(LearningRateSchedule.Style.COSINE, 3e-3, 3e-4, 5, STEPS))
         .build();
