@@ -23,6 +23,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
@@ -171,6 +172,22 @@ class PackedDatasetTest {
     }
     try (PackedDataset data = PackedDataset.open(other)) {
       assertNotEquals(checksum, data.checksum());
+    }
+  }
+
+  @Test
+  void threadsReadTogether() {
+    List<PackedTokens> expected = sequences();
+    try (PackedDataset data = PackedDataset.open(write("a.pack"))) {
+      IntStream.range(0, 300)
+          .parallel()
+          .map(i -> i % expected.size())
+          .forEach(
+              i -> {
+                assertEquals(expected.get(i).sequence(), data.samples(i));
+                assertArrayEquals(
+                    expected.get(i).tokens(), data.tokens(i).toArray(ValueLayout.JAVA_INT));
+              });
     }
   }
 

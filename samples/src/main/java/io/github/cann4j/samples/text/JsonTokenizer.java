@@ -40,12 +40,21 @@ public final class JsonTokenizer implements Tokenizer {
 
   private JsonTokenizer(String name, JsonNode json, String eod, String bos) {
     this.name = name;
-    addedTokens = addedTokens(json);
     vocabulary = json.at("/model/vocab");
-    vocabSize = vocabSize(name, vocabulary, addedTokens);
+    if (vocabulary.isEmpty()) {
+      throw new BadInputException(name + " is no tokenizer: its model has no vocabulary");
+    }
+    tokenizer = load(name, json);
+    addedTokens = addedTokens(json);
+    // The library numbers those anew that leave a gap behind the model's.
+    addedTokens.replaceAll(
+        (token, id) -> {
+          int[] found = encode(token);
+          return found.length == 1 ? found[0] : id;
+        });
+    vocabSize = vocabSize(vocabulary, addedTokens);
     eodId = requireToken(eod, "end");
     bosId = bos == null ? OptionalInt.empty() : OptionalInt.of(requireToken(bos, "begin"));
-    tokenizer = load(name, json);
   }
 
   /**
@@ -121,15 +130,12 @@ public final class JsonTokenizer implements Tokenizer {
     return tokens;
   }
 
-  private static int vocabSize(String name, JsonNode vocabulary, Map<String, Integer> added) {
+  private static int vocabSize(JsonNode vocabulary, Map<String, Integer> added) {
     int size = vocabulary.isArray() ? vocabulary.size() : 0;
     if (vocabulary.isObject()) {
       for (JsonNode id : vocabulary) {
         size = Math.max(size, id.asInt() + 1);
       }
-    }
-    if (size == 0) {
-      throw new BadInputException(name + " is no tokenizer: its model has no vocabulary");
     }
     for (int id : added.values()) {
       size = Math.max(size, id + 1);

@@ -31,7 +31,7 @@ public final class Tokenizers {
       return JsonTokenizer.open(Path.of(nameOrPath), eodToken);
     }
     throw new BadInputException(
-        "--tokenizer-name-or-path %s is neither a file or directory nor one of the vocabularies %s, %s"
+        "--tokenizer-name-or-path %s is no file or directory and none of the vocabularies %s, %s"
             .formatted(nameOrPath, SHIPPED, String.join(", ", TextTokenizer.names())));
   }
 }

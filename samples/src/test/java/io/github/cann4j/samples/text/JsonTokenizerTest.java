@@ -121,6 +121,30 @@ class JsonTokenizerTest {
   }
 
   @Test
+  void opensOtherKindsOfModels() throws IOException {
+    Path file =
+        Files.writeString(
+            directory.resolve("unigram.json"),
+            """
+            {"version": "1.0",
+             "added_tokens": [{"id": 7, "content": "</s>", "special": true, "single_word": false,
+               "lstrip": false, "rstrip": false, "normalized": false}],
+             "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581",
+               "prepend_scheme": "always", "split": true},
+             "decoder": {"type": "Metaspace", "replacement": "\u2581",
+               "prepend_scheme": "always", "split": true},
+             "model": {"type": "Unigram", "unk_id": 0, "vocab":
+               [["<unk>", 0.0], ["\u2581a", -1.0], ["\u2581b", -1.5], ["c", -2.0]]}}
+            """);
+    JsonTokenizer tokenizer = JsonTokenizer.open(file, "</s>");
+    // The number that the library gives it, not that of the file, which leaves a gap.
+    assertEquals(5, tokenizer.vocabSize());
+    assertEquals(4, tokenizer.eodId());
+    assertArrayEquals(new int[] {1, 2, 3, 4}, tokenizer.encode("a bc</s>"));
+    assertEquals("a bc", tokenizer.decode(1, 2, 3));
+  }
+
+  @Test
   void truncationOfTheFileIsIgnored() throws IOException {
     Path file = directory.resolve("cut.json");
     try (InputStream in = JsonTokenizer.class.getResourceAsStream("tokenizer.json")) {
