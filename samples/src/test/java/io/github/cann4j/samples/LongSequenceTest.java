@@ -216,23 +216,6 @@ class LongSequenceTest {
   }
 
   @Test
-  void helpNamesEveryOptionOfTheReadme() throws Exception {
-    CommandRun run = run("--help");
-    assertEquals(0, run.exitCode());
-    Path readme = Path.of("..", "README.md");
-    List<String> options = new ArrayList<>();
-    for (String line : Files.readAllLines(readme)) {
-      if (line.startsWith("| `--")) {
-        options.add(line.substring(3, line.indexOf('`', 3)).split(" ")[0].replace("--[no-]", ""));
-      }
-    }
-    assertTrue(options.size() > 15, options::toString);
-    for (String option : options) {
-      assertTrue(run.out().contains(option), option);
-    }
-  }
-
-  @Test
   void versionIsOneLine() {
     CommandRun run = run("--version");
     assertEquals(0, run.exitCode());

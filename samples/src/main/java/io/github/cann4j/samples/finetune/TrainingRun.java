@@ -123,12 +123,13 @@ public final class TrainingRun {
   private static String line(StepMetrics step) {
     return String.format(
         Locale.ROOT,
-        "loss %.4f  grad norm %.3f  lr %.2e  %,.0f tokens/s  %.4f TFLOP/s per rank  %.0f MiB",
+        // A bar has room for the first of it.
+        "loss %.4f  %,.0f tokens/s  %.4f TFLOP/s per rank  %.0f MiB  grad norm %.3f  lr %.2e",
         step.loss(),
-        step.gradNorm(),
-        step.learningRate(),
         step.tokensPerSecond(),
         step.teraflopsPerRank(),
-        step.deviceMebibytes());
+        step.deviceMebibytes(),
+        step.gradNorm(),
+        step.learningRate());
   }
 }
