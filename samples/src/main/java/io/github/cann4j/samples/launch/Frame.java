@@ -47,7 +47,14 @@ sealed interface Frame {
       case 4 -> new Heartbeat();
       case 5 -> new GoodBye();
       case 6 -> new Failed(in.readUTF());
-      case 7 -> new Lost(new LostRank(in.readInt(), in.readUTF()));
+      case 7 -> {
+        int rank = in.readInt();
+        int how = in.readByte();
+        if (how < 0 || how >= LostRank.How.values().length) {
+          throw new StreamCorruptedException("a loss of unknown kind " + how);
+        }
+        yield new Lost(new LostRank(rank, LostRank.How.values()[how], in.readUTF()));
+      }
       default -> throw new StreamCorruptedException("a message of unknown kind " + kind);
     };
   }
@@ -76,6 +83,7 @@ sealed interface Frame {
       case Lost lost -> {
         out.writeByte(7);
         out.writeInt(lost.rank().rank());
+        out.writeByte(lost.rank().how().ordinal());
         out.writeUTF(cut(lost.rank().message()));
       }
     }

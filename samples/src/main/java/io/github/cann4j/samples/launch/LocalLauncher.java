@@ -32,7 +32,7 @@ import java.util.concurrent.TimeUnit;
 public final class LocalLauncher {
   // The launcher's process id; whose variable it is knows that the launcher tells the user.
   private static final String LAUNCHER = "CANN4J_LAUNCHER";
-  private static final Duration GRACE = Duration.ofSeconds(5);
+  private static final Duration GRACE = Duration.ofSeconds(3);
   // For the exit of the rank that another's exit speaks of.
   private static final Duration CAUSE_PATIENCE = Duration.ofSeconds(2);
   private static final int OUT_OF_SIGNAL = 128;
@@ -45,6 +45,8 @@ public final class LocalLauncher {
   private final BlockingQueue<Ended> ended = new LinkedBlockingQueue<>();
   private final List<Process> processes = new ArrayList<>();
   private final List<Thread> pumps = new ArrayList<>();
+  // The first one that ended well.
+  private Ended early;
   private boolean ending;
   private volatile boolean stopped;
 
@@ -155,7 +157,7 @@ public final class LocalLauncher {
       }
       // Whoever stops the launcher knows why the ranks end.
       if (!stopped) {
-        first.ifPresent(failure -> err.println(program + ": " + describe(failure)));
+        first.flatMap(this::describe).ifPresent(line -> err.println(program + ": " + line));
       }
       return first.map(Ended::exitCode).orElse(ExitCode.OK);
     } catch (IOException e) {
@@ -226,7 +228,11 @@ public final class LocalLauncher {
     while (running > 0 && first == null) {
       Ended next = ended.take();
       running--;
-      first = next.exitCode() == ExitCode.OK ? null : next;
+      if (next.exitCode() != ExitCode.OK) {
+        first = next;
+      } else if (early == null) {
+        early = next;
+      }
     }
     while (running > 0 && first.exitCode() == ExitCode.OTHER_RANK_LOST) {
       Ended next = ended.poll(CAUSE_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
@@ -244,7 +250,15 @@ public final class LocalLauncher {
     return Optional.ofNullable(first);
   }
 
-  private String describe(Ended failure) {
+  /** What to tell the user, unless a rank that lost another has. */
+  private Optional<String> describe(Ended failure) {
+    if (failure.exitCode() == ExitCode.OTHER_RANK_LOST) {
+      return Optional.ofNullable(early)
+          .map(
+              rank ->
+                  "rank %d of %d ended with exit code 0 before the others were done"
+                      .formatted(rank.rank(), ranks));
+    }
     int signal = failure.exitCode() - OUT_OF_SIGNAL;
     String name =
         switch (signal) {
@@ -260,13 +274,14 @@ public final class LocalLauncher {
           case 15 -> "SIGTERM";
           default -> signal > 0 && signal < 65 ? "signal " + signal : "";
         };
-    return "rank %d of %d %s; the other ranks were ended"
-        .formatted(
-            failure.rank(),
-            ranks,
-            name.isEmpty()
-                ? "failed with exit code " + failure.exitCode()
-                : "was killed by " + name);
+    return Optional.of(
+        "rank %d of %d %s; the other ranks were ended"
+            .formatted(
+                failure.rank(),
+                ranks,
+                name.isEmpty()
+                    ? "failed with exit code " + failure.exitCode()
+                    : "was killed by " + name));
   }
 
   /** Ends what still runs, first by SIGTERM, then by SIGKILL. */

@@ -16,8 +16,8 @@ public final class ProcessEnd {
 
   /**
    * Ends this process because another rank was lost. One process tells the user where the outputs
-   * of all come together, each one where they do not: below {@link LocalLauncher} the launcher,
-   * below Open MPI and Slurm the lowest rank that is left.
+   * of all come together, each one where they do not: the lowest rank that is left, unless {@link
+   * LocalLauncher} sees the end of the lost one itself.
    *
    * @param program what the user started
    */
@@ -29,11 +29,12 @@ public final class ProcessEnd {
   }
 
   static boolean reports(RankEnvironment environment, LostRank lost) {
-    if (LocalLauncher.startedThis()) {
+    boolean launched = LocalLauncher.startedThis();
+    if (launched && lost.how() != LostRank.How.UNHEARD) {
       return false;
     }
     boolean together =
-        environment.source() == Source.OPEN_MPI || environment.source() == Source.SLURM;
+        launched || environment.source() == Source.OPEN_MPI || environment.source() == Source.SLURM;
     return !together || environment.rank() == (lost.rank() == 0 ? 1 : 0);
   }
 

@@ -76,6 +76,27 @@ class LaunchedProcessesTest {
   }
 
   @Test
+  void aRankThatIsNotHeardOfIsNamedByAnother() throws Exception {
+    try (JavaProcess launcher = launch("3", "1", "stop")) {
+      assertEquals(4, launcher.await());
+      assertEquals(1, launcher.err().lines().count(), launcher::err);
+      assertTrue(
+          launcher.err().startsWith("rank-program: rank 1 of 3 was lost: nothing was heard of it"),
+          launcher::err);
+    }
+  }
+
+  @Test
+  void aRankThatLeavesTheOthersAloneIsNamed() throws Exception {
+    try (JavaProcess launcher = launch("2", "0", "leave")) {
+      assertEquals(4, launcher.await());
+      assertEquals(
+          List.of("rank-program: rank 0 of 2 ended with exit code 0 before the others were done"),
+          launcher.err().lines().toList());
+    }
+  }
+
+  @Test
   void aKilledLauncherTakesItsRanksAlong() throws Exception {
     for (boolean forcibly : List.of(true, false)) {
       try (JavaProcess launcher = launch("2", "1", "wait")) {

@@ -7,9 +7,9 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * A program of several ranks: {@code RANKS [RANK exit|throw|wait]}. All add up, then one does what
- * the arguments say while the others wait for it in a collective operation. Without a launcher it
- * launches itself.
+ * A program of several ranks: {@code RANKS [RANK exit|leave|throw|wait|stop]}. All add up, then one
+ * does what the arguments say while the others wait for it in a collective operation. Without a
+ * launcher it launches itself.
  */
 final class RankProgram {
   static final String NAME = "rank-program";
@@ -28,7 +28,13 @@ final class RankProgram {
     CommunicatorOptions options = CommunicatorOptions.builder().bufferSizeMb(1).build();
     try (RankSession session =
         RankSession.join(
-            environment, Device.open(environment.deviceId()), options, Duration.ofSeconds(60))) {
+            environment,
+            Device.open(environment.deviceId()),
+            options,
+            Duration.ofSeconds(60),
+            special >= 0 && args[2].equals("stop")
+                ? Duration.ofSeconds(1)
+                : RankSession.LOST_AFTER)) {
       session.onLost(lost -> ProcessEnd.afterLoss(NAME, environment, lost));
       session.call(
           () -> {
@@ -46,6 +52,11 @@ final class RankProgram {
             if (environment.rank() == special) {
               switch (args[2]) {
                 case "exit" -> Runtime.getRuntime().halt(7);
+                case "leave" -> Runtime.getRuntime().halt(0);
+                case "stop" ->
+                    new ProcessBuilder("kill", "-STOP", "" + ProcessHandle.current().pid())
+                        .start()
+                        .waitFor();
                 case "throw" -> throw new IllegalStateException("no more");
                 default -> Thread.sleep(Duration.ofMinutes(2));
               }

@@ -120,7 +120,8 @@ class RankSessionTest {
     }
     Jobs.awaitAll(ranks);
     for (CompletableFuture<LostRank> loss : losses.subList(0, 2)) {
-      assertEquals(new LostRank(2, "rank 2 of 3 failed: no number"), Jobs.await(loss));
+      assertEquals(
+          new LostRank(2, LostRank.How.FAILED, "rank 2 of 3 failed: no number"), Jobs.await(loss));
     }
     assertEquals(false, losses.get(2).isDone());
   }

@@ -265,7 +265,9 @@ class RendezvousTest {
     List<RankWatch> watches = meetAll(3);
     assertEquals(Optional.empty(), watches.get(0).fail("disk full"));
     for (RankWatch watch : watches.subList(1, 3)) {
-      assertEquals(new LostRank(0, "rank 0 of 3 failed: disk full"), Jobs.await(watch.loss()));
+      assertEquals(
+          new LostRank(0, LostRank.How.FAILED, "rank 0 of 3 failed: disk full"),
+          Jobs.await(watch.loss()));
     }
     closeAll(watches);
     assertFalse(watches.get(0).loss().isDone());
@@ -276,7 +278,7 @@ class RendezvousTest {
     List<RankWatch> watches = meetAll(3);
     List<CompletableFuture<Optional<LostRank>>> failures =
         watches.stream().map(watch -> Jobs.start(() -> watch.fail("same"))).toList();
-    LostRank first = new LostRank(0, "rank 0 of 3 failed: same");
+    LostRank first = new LostRank(0, LostRank.How.FAILED, "rank 0 of 3 failed: same");
     assertEquals(
         List.of(Optional.empty(), Optional.of(first), Optional.of(first)), Jobs.awaitAll(failures));
     closeAll(watches);
