@@ -82,7 +82,12 @@ final class Link implements AutoCloseable {
     if (version != Hello.VERSION) {
       return new Hello(version, 0, 0, "");
     }
-    return new Hello(version, in.readInt(), in.readInt(), in.readUTF());
+    Hello hello = new Hello(version, in.readInt(), in.readInt(), in.readUTF());
+    if (hello.rank() < 1 || hello.rank() >= hello.worldSize()) {
+      throw new StreamCorruptedException(
+          "rank %d of %d".formatted(hello.rank(), hello.worldSize()));
+    }
+    return hello;
   }
 
   /** Answers {@link #sendHello}, so that the peer knows whom it met. */

@@ -4,7 +4,6 @@ package io.github.cann4j.samples.launch;
 import io.github.cann4j.samples.cli.ExitCode;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.lang.management.ManagementFactory;
@@ -40,8 +39,6 @@ public final class LocalLauncher {
   private final String program;
   private final List<String> command;
   private final int ranks;
-  private final PrintStream out;
-  private final PrintStream err;
   private final BlockingQueue<Ended> ended = new LinkedBlockingQueue<>();
   private final List<Process> processes = new ArrayList<>();
   private final List<Thread> pumps = new ArrayList<>();
@@ -52,18 +49,10 @@ public final class LocalLauncher {
 
   private record Ended(int rank, int exitCode) {}
 
-  private LocalLauncher(
-      String program,
-      Class<?> main,
-      List<String> args,
-      int ranks,
-      PrintStream out,
-      PrintStream err) {
+  private LocalLauncher(String program, List<String> command, int ranks) {
     this.program = program;
-    this.command = command(main, args);
+    this.command = command;
     this.ranks = ranks;
-    this.out = out;
-    this.err = err;
   }
 
   /**
@@ -77,7 +66,7 @@ public final class LocalLauncher {
    *     plus the signal's number if it was killed
    */
   public static int run(String program, Class<?> main, List<String> args, int ranks) {
-    return new LocalLauncher(program, main, args, ranks, System.out, System.err).run();
+    return new LocalLauncher(program, command(main, args), ranks).run();
   }
 
   /** Whether a launcher started this process, which then tells the user of lost ranks. */
@@ -157,7 +146,7 @@ public final class LocalLauncher {
       }
       // Whoever stops the launcher knows why the ranks end.
       if (!stopped) {
-        first.flatMap(this::describe).ifPresent(line -> err.println(program + ": " + line));
+        first.flatMap(this::describe).ifPresent(line -> System.err.println(program + ": " + line));
       }
       return first.map(Ended::exitCode).orElse(ExitCode.OK);
     } catch (IOException e) {
@@ -191,8 +180,8 @@ public final class LocalLauncher {
       processes.add(process);
       if (rank > 0) {
         String prefix = "[rank " + rank + "] ";
-        pumps.add(PrefixedLines.pump(process.getInputStream(), prefix, out));
-        pumps.add(PrefixedLines.pump(process.getErrorStream(), prefix, err));
+        pumps.add(PrefixedLines.pump(process.getInputStream(), prefix, System.out));
+        pumps.add(PrefixedLines.pump(process.getErrorStream(), prefix, System.err));
       }
       process.onExit().thenAccept(done -> ended.add(new Ended(number, done.exitValue())));
     }

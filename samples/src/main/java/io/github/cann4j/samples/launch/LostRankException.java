@@ -14,6 +14,10 @@ public final class LostRankException extends RuntimeException {
     this.reported = reported;
   }
 
+  static LostRankException of(RankEnvironment environment, LostRank lost) {
+    return new LostRankException(lost, !ProcessEnd.reports(environment, lost));
+  }
+
   /** The rank that was lost. */
   public LostRank lost() {
     return lost;

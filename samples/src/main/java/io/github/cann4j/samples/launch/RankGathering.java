@@ -147,16 +147,10 @@ final class RankGathering implements AutoCloseable {
       complaint =
           "rank %d at %s has a world size of %d, rank 0 one of %d; start all with the same"
               .formatted(hello.rank(), peer, hello.worldSize(), size);
-    } else if (hello.rank() < 1 || hello.rank() >= size || ranks.containsKey(hello.rank())) {
+    } else if (ranks.containsKey(hello.rank())) {
       complaint =
           "rank %d of %d came twice, from %s and %s; give each process a rank of its own"
-              .formatted(
-                  hello.rank(),
-                  size,
-                  ranks.containsKey(hello.rank())
-                      ? ranks.get(hello.rank()).peer()
-                      : server.getLocalSocketAddress(),
-                  peer);
+              .formatted(hello.rank(), size, ranks.get(hello.rank()).peer(), peer);
     }
     if (complaint != null) {
       link.tryAnswer(new Frame.Refused(complaint));
@@ -174,7 +168,7 @@ final class RankGathering implements AutoCloseable {
 
   private LostRankException lose(LostRank lost) {
     ranks.values().forEach(link -> link.trySend(new Frame.Lost(lost)));
-    return new LostRankException(lost, !ProcessEnd.reports(environment, lost));
+    return LostRankException.of(environment, lost);
   }
 
   private String missing() {

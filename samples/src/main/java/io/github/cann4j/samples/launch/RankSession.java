@@ -106,7 +106,7 @@ public final class RankSession implements AutoCloseable {
         throw failure;
       }
       throw cause
-          .<RuntimeException>map(lost -> lost(environment, lost))
+          .<RuntimeException>map(lost -> LostRankException.of(environment, lost))
           .orElseGet(() -> new IllegalStateException(e.getCause()));
     } catch (InterruptedException e) {
       met.watch().close();
@@ -115,13 +115,9 @@ public final class RankSession implements AutoCloseable {
     }
     if (!world.isDone()) {
       met.watch().close();
-      throw lost(environment, met.watch().loss().join());
+      throw LostRankException.of(environment, met.watch().loss().join());
     }
     return new RankSession(environment, met.watch(), world.join());
-  }
-
-  private static LostRankException lost(RankEnvironment environment, LostRank lost) {
-    return new LostRankException(lost, !ProcessEnd.reports(environment, lost));
   }
 
   private static Communicator create(
@@ -192,7 +188,7 @@ public final class RankSession implements AutoCloseable {
       }
       LostRankException lost =
           reaction == null
-              ? lost(environment, cause.get())
+              ? LostRankException.of(environment, cause.get())
               : new LostRankException(cause.get(), true);
       lost.addSuppressed(e);
       throw lost;

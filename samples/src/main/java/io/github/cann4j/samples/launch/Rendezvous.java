@@ -82,8 +82,8 @@ final class Rendezvous {
       return new Met(gathering.watch(lostAfter), info);
     } catch (IOException e) {
       throw new BadInputException(
-          "%s cannot listen at %s: %s; choose another MASTER_PORT, or correct MASTER_ADDR"
-              .formatted(me(), place(), e.getMessage()),
+          "%s cannot listen at %s: %s; choose another MASTER_PORT, correct MASTER_ADDR, or start"
+              + " rank 0 only once".formatted(me(), place(), e.getMessage()),
           e);
     }
   }
@@ -189,7 +189,7 @@ final class Rendezvous {
             link.setReadTimeout(Duration.ofMillis(waitMillis).plus(TRAVEL));
           }
           case Frame.Refused(String message) -> throw new BadInputException(message);
-          case Frame.Lost(LostRank lost) -> throw lost(lost);
+          case Frame.Lost(LostRank lost) -> throw LostRankException.of(environment, lost);
           case Frame.Start(byte[] info) -> {
             link.setReadTimeout(Duration.ZERO);
             return info;
@@ -199,7 +199,7 @@ final class Rendezvous {
       }
     } catch (IOException e) {
       if (accepted && !(e instanceof SocketTimeoutException)) {
-        throw lost(LostRank.gone(0, environment.worldSize()));
+        throw LostRankException.of(environment, LostRank.gone(0, environment.worldSize()));
       }
       throw new BadInputException(
           "%s reached %s, but what listens there is not rank 0 of this job (%s); choose another"
@@ -207,10 +207,6 @@ final class Rendezvous {
               + " MASTER_PORT",
           e);
     }
-  }
-
-  private LostRankException lost(LostRank lost) {
-    return new LostRankException(lost, !ProcessEnd.reports(environment, lost));
   }
 
   private static void pause(Duration time) {
