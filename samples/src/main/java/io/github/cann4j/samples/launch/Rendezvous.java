@@ -82,8 +82,8 @@ final class Rendezvous {
       return new Met(gathering.watch(lostAfter), info);
     } catch (IOException e) {
       throw new BadInputException(
-          "%s cannot listen at %s: %s; choose another MASTER_PORT, correct MASTER_ADDR, or start"
-              + " rank 0 only once".formatted(me(), place(), e.getMessage()),
+          "%s cannot listen at %s: %s; choose another MASTER_PORT, or start rank 0 only once"
+              .formatted(me(), place(), e.getMessage()),
           e);
     }
   }
