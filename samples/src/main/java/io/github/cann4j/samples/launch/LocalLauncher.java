@@ -201,6 +201,8 @@ public final class LocalLauncher {
         String.valueOf(Math.max(1, Runtime.getRuntime().availableProcessors() / ranks));
     variables.putIfAbsent("CANN4J_CPU_THREADS", threads);
     variables.putIfAbsent("OMP_NUM_THREADS", threads);
+    // Threads that wait by spinning would take the processors of the other ranks.
+    variables.putIfAbsent("OMP_WAIT_POLICY", "PASSIVE");
   }
 
   private static int freePort() throws IOException {

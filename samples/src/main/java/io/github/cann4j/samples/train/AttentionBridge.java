@@ -24,6 +24,7 @@ final class AttentionBridge implements AutoCloseable {
   private final int layers;
   private final Device device;
   private final StepClock clock;
+  private final ExitGate gate;
   private final Stream stream;
   private final ContextParallelAttention attention;
   private final Event begun;
@@ -35,10 +36,15 @@ final class AttentionBridge implements AutoCloseable {
   record Gradients(NDArray q, NDArray k, NDArray v) {}
 
   AttentionBridge(
-      AttentionConfig config, int layers, ContextParallelGroups groups, StepClock clock) {
+      AttentionConfig config,
+      int layers,
+      ContextParallelGroups groups,
+      StepClock clock,
+      ExitGate gate) {
     this.config = config;
     this.layers = layers;
     this.clock = clock;
+    this.gate = gate;
     device = groups.device();
     stream = device.createStream();
     attention = ContextParallelAttention.create(config, groups, stream);
@@ -85,7 +91,9 @@ final class AttentionBridge implements AutoCloseable {
     prepared.get(layer).forward();
     stream.record(done);
     NDArray out = array(q.getManager(), config.heads());
-    buffers.download(List.of(buffers.out(layer)), List.of(out), stream);
+    buffers.submitDownload(List.of(buffers.out(layer)), stream);
+    gate.outside(stream::synchronize);
+    buffers.take(List.of(out));
     leave();
     return out;
   }
@@ -103,10 +111,9 @@ final class AttentionBridge implements AutoCloseable {
             array(manager, config.heads()),
             array(manager, config.kvHeads()),
             array(manager, config.kvHeads()));
-    buffers.download(
-        List.of(buffers.dq(), buffers.dk(), buffers.dv()),
-        List.of(gradients.q, gradients.k, gradients.v),
-        stream);
+    buffers.submitDownload(List.of(buffers.dq(), buffers.dk(), buffers.dv()), stream);
+    gate.outside(stream::synchronize);
+    buffers.take(List.of(gradients.q, gradients.k, gradients.v));
     leave();
     return gradients;
   }

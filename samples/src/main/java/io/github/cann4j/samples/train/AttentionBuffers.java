@@ -115,8 +115,8 @@ final class AttentionBuffers implements AutoCloseable {
     }
   }
 
-  /** Copies tensors to arrays and waits. */
-  void download(List<Tensor> tensors, List<NDArray> arrays, Stream stream) {
+  /** Submits copies of tensors to the pinned memory, from which {@link #take} copies them. */
+  void submitDownload(List<Tensor> tensors, Stream stream) {
     long offset = 0;
     for (Tensor tensor : tensors) {
       long bytes = tensor.elements() * Float.BYTES;
@@ -128,8 +128,11 @@ final class AttentionBuffers implements AutoCloseable {
       }
       offset += bytes;
     }
-    stream.synchronize();
-    offset = 0;
+  }
+
+  /** Fills arrays with the tensors of the last download, which is done. */
+  void take(List<NDArray> arrays) {
+    long offset = 0;
     for (NDArray array : arrays) {
       MemorySegment to = HostMemory.of(array);
       MemorySegment.copy(pinned.segment(), offset, to, 0, to.byteSize());

@@ -28,6 +28,7 @@ final class DecoderPass {
   private final Decoder decoder;
   private final AttentionBridge attention;
   private final boolean recompute;
+  private final ExitGate gate;
   private final NDManager manager;
   private final RankRows rows;
   private final double scale;
@@ -47,6 +48,7 @@ final class DecoderPass {
    *
    * @param recompute whether backward computes segments again, instead of forward keeping all that
    *     they computed
+   * @param gate passed between segments
    * @param manager owns all arrays; they are closed in the end
    * @param scale factor of the tokens' losses in what is differentiated
    */
@@ -54,12 +56,14 @@ final class DecoderPass {
       Decoder decoder,
       AttentionBridge attention,
       boolean recompute,
+      ExitGate gate,
       NDManager manager,
       RankRows rows,
       double scale) {
     this.decoder = decoder;
     this.attention = attention;
     this.recompute = recompute;
+    this.gate = gate;
     this.manager = manager;
     this.rows = rows;
     this.scale = scale;
@@ -92,6 +96,7 @@ final class DecoderPass {
 
   private void forward() {
     for (int layer = 0; layer < decoder.config().layers(); layer++) {
+      gate.pass();
       Segment segment = segment(layer);
       Decoder.Projections inputs = segment.projections;
       leaves.add(
@@ -109,6 +114,7 @@ final class DecoderPass {
   private double backward(GradientCollector collector) {
     double loss = predict(leaves.getLast(), collector);
     for (int layer = decoder.config().layers() - 1; layer >= 0; layer--) {
+      gate.pass();
       Leaves given = leaves.removeLast();
       Segment segment = recompute ? segment(layer) : segments.removeLast();
       backward(layer, segment, given, collector);
@@ -177,6 +183,7 @@ final class DecoderPass {
       NDList gradients = new NDList();
       double loss = 0;
       for (int begin = 0; begin < index.length; begin += chunk) {
+        gate.pass();
         int end = Math.min(begin + chunk, index.length);
         NDArray part = leaf(cut.get(begin + ":" + end));
         NDArray expected = manager.create(Arrays.copyOfRange(labels, begin, end));

@@ -63,11 +63,12 @@ public final class Rehearsal {
         (rank, meeting) -> {
           Device device = devices.get(rank);
           Communicator own = world.get(rank);
-          try (ContextParallelGroups groups = ContextParallelGroups.create(own, plan.grid());
+          try (ExitGate gate = new ExitGate();
+              ContextParallelGroups groups = ContextParallelGroups.create(own, plan.grid());
               AttentionBridge attention =
-                  new AttentionBridge(config.attention(), layers, groups, new StepClock());
+                  new AttentionBridge(config.attention(), layers, groups, new StepClock(), gate);
               WorldSums sums =
-                  new WorldSums(device, Optional.of(own), config.model().parameters())) {
+                  new WorldSums(device, Optional.of(own), config.model().parameters(), gate)) {
             attention.begin(plan);
             bytes[rank] = device.allocatedBytes() - before[rank];
           }

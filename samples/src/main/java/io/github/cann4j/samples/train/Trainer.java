@@ -32,6 +32,7 @@ public final class Trainer implements AutoCloseable {
   private final int replicas;
   private final DataOrder order;
   private final StepClock clock = new StepClock();
+  private final ExitGate gate = new ExitGate();
   private final NDManager manager;
   private final Decoder decoder;
   private final AdamW optimizer;
@@ -52,8 +53,9 @@ public final class Trainer implements AutoCloseable {
     optimizer =
         new AdamW(config.optimizer(), config.learningRate().tracker(), decoder.weights(), manager);
     groups = groups(config, place);
-    attention = new AttentionBridge(config.attention(), config.model().layers(), groups, clock);
-    sums = new WorldSums(place.device(), place.world(), config.model().parameters());
+    attention =
+        new AttentionBridge(config.attention(), config.model().layers(), groups, clock, gate);
+    sums = new WorldSums(place.device(), place.world(), config.model().parameters(), gate);
   }
 
   /**
@@ -103,8 +105,17 @@ public final class Trainer implements AutoCloseable {
 
   /** Trains on the next global batch. */
   public StepResult step() {
+    gate.enter();
+    try {
+      return stepInside();
+    } finally {
+      gate.leave();
+    }
+  }
+
+  private StepResult stepInside() {
     clock.start();
-    BatchLoss batch = differentiate();
+    BatchLoss batch = differentiateInside();
     iteration++;
     consumed += config.globalBatchSize();
     clock.enter(StepClock.Part.OPTIMIZER);
@@ -133,6 +144,15 @@ public final class Trainer implements AutoCloseable {
 
   /** Leaves the gradients of the mean loss of the next global batch in the weights. */
   BatchLoss differentiate() {
+    gate.enter();
+    try {
+      return differentiateInside();
+    } finally {
+      gate.leave();
+    }
+  }
+
+  private BatchLoss differentiateInside() {
     List<RankRows> batches = new ArrayList<>();
     for (long[] sequences : microBatches()) {
       MicroBatch batch = MicroBatch.read(data, sequences, config.documents());
@@ -152,9 +172,10 @@ public final class Trainer implements AutoCloseable {
     double scale = predicted == 0 ? 0 : 1.0 / predicted;
     try (NDManager passManager = manager.newSubManager()) {
       for (RankRows rows : batches) {
-        attention.begin(rows.plan());
+        gate.outside(() -> attention.begin(rows.plan()));
         loss +=
-            new DecoderPass(decoder, attention, config.recompute(), passManager, rows, scale).run();
+            new DecoderPass(decoder, attention, config.recompute(), gate, passManager, rows, scale)
+                .run();
         attention.end();
       }
     }
@@ -294,5 +315,6 @@ public final class Trainer implements AutoCloseable {
     optimizer.close();
     decoder.close();
     manager.close();
+    gate.close();
   }
 }

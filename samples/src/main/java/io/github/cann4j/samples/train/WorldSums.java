@@ -25,6 +25,7 @@ final class WorldSums implements AutoCloseable {
   private static final long BUCKET_BYTES = 64L << 20;
 
   private final Optional<Communicator> world;
+  private final ExitGate gate;
   private final Stream stream;
   private final PinnedBuffer pinned;
   private final DeviceBuffer bucket;
@@ -35,8 +36,9 @@ final class WorldSums implements AutoCloseable {
    * @param world all ranks; empty for one rank alone
    * @param elements most elements of FLOAT to be summed at once
    */
-  WorldSums(Device device, Optional<Communicator> world, long elements) {
+  WorldSums(Device device, Optional<Communicator> world, long elements, ExitGate gate) {
     this.world = world;
+    this.gate = gate;
     long bytes = Math.clamp(elements * Float.BYTES, 64, BUCKET_BYTES);
     stream = device.createStream();
     pinned = device.allocatePinned(bytes);
@@ -114,7 +116,7 @@ final class WorldSums implements AutoCloseable {
     bucket.copyFromAsync(0, pinned, 0, tensor.byteSize(), stream);
     world.orElseThrow().allReduce(tensor, tensor, ReduceOp.SUM, stream);
     bucket.copyToAsync(0, pinned, 0, tensor.byteSize(), stream);
-    stream.synchronize();
+    gate.outside(stream::synchronize);
   }
 
   @Override

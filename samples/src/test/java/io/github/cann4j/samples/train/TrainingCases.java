@@ -3,6 +3,8 @@ package io.github.cann4j.samples.train;
 
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.attention.ContextParallelAlgorithm;
+import io.github.cann4j.plan.CpGrid;
+import io.github.cann4j.plan.ExchangePattern;
 import io.github.cann4j.plan.Sharding;
 import io.github.cann4j.samples.model.DecoderConfig;
 
@@ -17,7 +19,17 @@ enum TrainingCases {
   HYBRID_NO_RESET(ContextParallelAlgorithm.HYBRID_CP, 4, Sharding.ZIGZAG, false),
   GATHER_NO_RESET(ContextParallelAlgorithm.KV_ALLGATHER_CP, 4, Sharding.ZIGZAG, false),
   /** Two replicas of two ranks. */
-  REPLICAS(ContextParallelAlgorithm.MEGATRON_CP, 2, Sharding.ZIGZAG, true);
+  REPLICAS(ContextParallelAlgorithm.MEGATRON_CP, 2, Sharding.ZIGZAG, true),
+  /** Neighbours pass keys on, and the mask comes as data. */
+  NEIGHBOURS(
+      new Parallelism(
+          ContextParallelAlgorithm.MEGATRON_CP,
+          CpGrid.ring(4),
+          Sharding.CONTIGUOUS,
+          ExchangePattern.RING,
+          DataType.FLOAT,
+          true),
+      true);
 
   static final int RANKS = 4;
   static final int STEPS = 50;
@@ -31,7 +43,11 @@ enum TrainingCases {
 
   TrainingCases(
       ContextParallelAlgorithm algorithm, int contextParallel, Sharding sharding, boolean reset) {
-    parallelism = parallelism(algorithm, contextParallel, sharding);
+    this(parallelism(algorithm, contextParallel, sharding), reset);
+  }
+
+  TrainingCases(Parallelism parallelism, boolean reset) {
+    this.parallelism = parallelism;
     this.reset = reset;
   }
 
