@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.model;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -49,7 +47,7 @@ public final class Decoder implements AutoCloseable {
   public Decoder(DecoderConfig config, NDManager parent, int seed) {
     this.config = config;
     manager = parent.newSubManager();
-    Engine.getEngine(manager.getEngine().getEngineName()).setRandomSeed(seed);
+    manager.getEngine().setRandomSeed(seed);
     // What is added to the residual grows with the layers unless it starts smaller.
     float residual = INITIAL_DEVIATION / (float) Math.sqrt(2.0 * config.layers());
     int hidden = config.hidden();
@@ -206,8 +204,7 @@ public final class Decoder implements AutoCloseable {
   }
 
   private static NDArray linear(NDArray x, NDArray weight, NDArray bias) {
-    NDList result = Linear.linear(x, weight, bias);
-    return result.singletonOrThrow();
+    return Linear.linear(x, weight, bias).singletonOrThrow();
   }
 
   @Override

@@ -32,6 +32,7 @@ final class DecoderPass {
   private final NDManager manager;
   private final RankRows rows;
   private final double scale;
+  private final double attentionScale;
   private final List<Segment> segments = new ArrayList<>();
   private final List<Leaves> leaves = new ArrayList<>();
   private Rotary rotary;
@@ -51,6 +52,7 @@ final class DecoderPass {
    * @param gate passed between segments
    * @param manager owns all arrays; they are closed in the end
    * @param scale factor of the tokens' losses in what is differentiated
+   * @param attentionScale factor of gradients while attention has them, a power of 2
    */
   DecoderPass(
       Decoder decoder,
@@ -59,7 +61,8 @@ final class DecoderPass {
       ExitGate gate,
       NDManager manager,
       RankRows rows,
-      double scale) {
+      double scale,
+      double attentionScale) {
     this.decoder = decoder;
     this.attention = attention;
     this.recompute = recompute;
@@ -67,6 +70,7 @@ final class DecoderPass {
     this.manager = manager;
     this.rows = rows;
     this.scale = scale;
+    this.attentionScale = attentionScale;
   }
 
   /**
@@ -152,17 +156,22 @@ final class DecoderPass {
   private void backward(int layer, Segment segment, Leaves leaves, GradientCollector collector) {
     try (NDScope scope = new NDScope()) {
       AttentionBridge.Gradients gradients =
-          attention.backward(layer, leaves.attention.getGradient());
+          attention.backward(layer, scaled(leaves.attention.getGradient()));
       Decoder.Projections inputs = segment.projections;
-      collector.backward(
-          product(segment.x, leaves.x.getGradient())
-              .add(product(inputs.q(), gradients.q()))
+      NDArray throughAttention =
+          product(inputs.q(), gradients.q())
               .add(product(inputs.k(), gradients.k()))
-              .add(product(inputs.v(), gradients.v())));
+              .add(product(inputs.v(), gradients.v()));
+      collector.backward(
+          product(segment.x, leaves.x.getGradient()).add(throughAttention.div(attentionScale)));
     }
     results(segment).forEach(NDArray::close);
     leaves.x.close();
     leaves.attention.close();
+  }
+
+  private NDArray scaled(NDArray gradient) {
+    return attentionScale == 1 ? gradient : gradient.mul(attentionScale);
   }
 
   private static NDArray product(NDArray value, NDArray gradient) {

@@ -76,7 +76,6 @@ final class ExitGate implements AutoCloseable {
       Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException e) {
       // The process is ending already, by its own thread.
-      return;
     }
   }
 }

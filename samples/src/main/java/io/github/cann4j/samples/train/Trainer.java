@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.train;
 
+import ai.djl.TrainingDivergedException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import io.github.cann4j.acl.DataType;
 import io.github.cann4j.attention.ContextParallelGroups;
 import io.github.cann4j.packing.PackedDataset;
 import io.github.cann4j.samples.cli.BadInputException;
@@ -103,7 +105,12 @@ public final class Trainer implements AutoCloseable {
         place.world().orElseThrow(), ranks, config.parallelism().grid(), replica, place.options());
   }
 
-  /** Trains on the next global batch. */
+  /**
+   * Trains on the next global batch.
+   *
+   * @throws TrainingDivergedException on every rank, if loss or gradients are not finite; the
+   *     weights are as before
+   */
   public StepResult step() {
     gate.enter();
     try {
@@ -124,6 +131,7 @@ public final class Trainer implements AutoCloseable {
     try (NDScope scope = new NDScope()) {
       Map<String, NDArray> gradients = gradients();
       norm = norm(gradients);
+      requireFinite(batch.loss, norm);
       rate = update(gradients, norm);
     }
     return new StepResult(
@@ -174,7 +182,15 @@ public final class Trainer implements AutoCloseable {
       for (RankRows rows : batches) {
         gate.outside(() -> attention.begin(rows.plan()));
         loss +=
-            new DecoderPass(decoder, attention, config.recompute(), gate, passManager, rows, scale)
+            new DecoderPass(
+                    decoder,
+                    attention,
+                    config.recompute(),
+                    gate,
+                    passManager,
+                    rows,
+                    scale,
+                    attentionScale(predicted))
                 .run();
         attention.end();
       }
@@ -186,6 +202,16 @@ public final class Trainer implements AutoCloseable {
     }
     clock.enter(StepClock.Part.MODEL);
     return new BatchLoss(meanLoss, counts[1], predicted, counts[2]);
+  }
+
+  /**
+   * The mean over so many tokens leaves each a gradient too small for FLOAT16, so that attention is
+   * given that of their sum, nearly.
+   */
+  private double attentionScale(long predicted) {
+    return config.parallelism().dataType() == DataType.FLOAT16 && predicted > 0
+        ? Long.highestOneBit(predicted)
+        : 1;
   }
 
   /** The gradients of the weights, by name; to be closed. */
@@ -215,6 +241,14 @@ public final class Trainer implements AutoCloseable {
       squares += norm * norm;
     }
     return Math.sqrt(squares);
+  }
+
+  private void requireFinite(double loss, double norm) {
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+      throw new TrainingDivergedException(
+          "in iteration %d the loss is %s and the norm of its gradients %s; go on from a checkpoint with a smaller --lr or another --dtype"
+              .formatted(iteration, loss, norm));
+    }
   }
 
   private double update(Map<String, NDArray> gradients, double norm) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.TrainingDivergedException;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Device;
@@ -16,6 +19,7 @@ import io.github.cann4j.plan.Sharding;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.model.DecoderConfig;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,6 +44,16 @@ class TrainerTest {
 
   private static TrainingConfig.Builder tiny() {
     return TrainingConfig.builder(DecoderConfig.preset("tiny", 61));
+  }
+
+  private static Parallelism alone(DataType type, boolean general) {
+    return new Parallelism(
+        ContextParallelAlgorithm.MEGATRON_CP,
+        CpGrid.ring(1),
+        Sharding.ZIGZAG,
+        ExchangePattern.DIRECT,
+        type,
+        general);
   }
 
   private Trainer open(TrainingConfig config) {
@@ -81,20 +95,44 @@ class TrainerTest {
   @ParameterizedTest
   @CsvSource({"FLOAT, true, 1e-5", "BF16, false, 2e-3", "FLOAT16, false, 2e-4"})
   void otherTypesAndMasksGiveNearlyTheSameLosses(DataType type, boolean general, double tolerance) {
-    Parallelism parallelism =
-        new Parallelism(
-            ContextParallelAlgorithm.MEGATRON_CP,
-            CpGrid.ring(1),
-            Sharding.ZIGZAG,
-            ExchangePattern.DIRECT,
-            type,
-            general);
     try (Trainer expected = open(tiny().build());
-        Trainer found = open(tiny().parallelism(parallelism).build())) {
+        Trainer found = open(tiny().parallelism(alone(type, general)).build())) {
       for (int i = 0; i < 3; i++) {
         double loss = expected.step().loss();
         assertEquals(loss, found.step().loss(), tolerance * loss);
       }
+    }
+  }
+
+  /** Gradients of a mean over many tokens are below what FLOAT16 has, were they not scaled. */
+  @Test
+  void halfPrecisionKeepsSmallGradients() {
+    TrainingConfig half = tiny().parallelism(alone(DataType.FLOAT16, false)).batch(8, 8).build();
+    try (Trainer expected = open(tiny().batch(8, 8).build());
+        Trainer found = open(half)) {
+      expected.differentiate();
+      found.differentiate();
+      Map<String, NDArray> gradients = found.gradients();
+      expected
+          .gradients()
+          .forEach(
+              (name, gradient) -> {
+                double error = gradient.sub(gradients.get(name)).norm().getFloat();
+                double norm = gradient.norm().getFloat();
+                assertTrue(error < 2e-3 * norm, name + ": off by " + error / norm);
+              });
+    }
+  }
+
+  @Test
+  void stopsBeforeWeightsAreRuined() {
+    try (Trainer trainer = open(tiny().build())) {
+      NDArray norm = trainer.weights().get("model.norm.weight");
+      norm.stopGradient().muli(1e38);
+      float[] before = norm.toFloatArray();
+      TrainingDivergedException e = assertThrows(TrainingDivergedException.class, trainer::step);
+      assertTrue(e.getMessage().contains("in iteration 1 the loss is"), e.getMessage());
+      assertArrayEquals(before, norm.toFloatArray());
     }
   }
 
