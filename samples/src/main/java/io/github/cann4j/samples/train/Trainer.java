@@ -67,7 +67,8 @@ public final class Trainer implements AutoCloseable {
    * @param data the same on every rank; must outlive the trainer
    * @param place of this rank
    * @return the trainer, before the first step
-   * @throws BadInputException if configuration, data and ranks do not fit; before anything is made
+   * @throws BadInputException if configuration, data and ranks do not fit, before anything is made;
+   *     or if the ranks' differ, on every rank
    */
   public static Trainer open(TrainingConfig config, PackedDataset data, RankPlace place) {
     int replicas = config.replicas(place.size());
@@ -81,7 +82,27 @@ public final class Trainer implements AutoCloseable {
               .formatted(data.vocabSize() - 1, config.model().vocabulary()));
     }
     configureFramework(place.threads());
-    return new Trainer(config, data, place, replicas);
+    Trainer trainer = new Trainer(config, data, place, replicas);
+    try {
+      trainer.requireSameOnAllRanks();
+    } catch (RuntimeException e) {
+      trainer.close();
+      throw e;
+    }
+    return trainer;
+  }
+
+  /** Ranks that were told different things would add up gradients that do not belong together. */
+  private void requireSameOnAllRanks() {
+    // Not the hash of the record: that of an enum's constant differs from process to process.
+    long told = config.toString().hashCode() * 0x9E3779B97F4A7C15L + data.checksum();
+    long mixed = (told ^ told >>> 29) * 0xBF58476D1CE4E5B9L;
+    long[] sums = this.sums.count(told, mixed);
+    if (sums[0] != told * place.size() || sums[1] != mixed * place.size()) {
+      throw new BadInputException(
+          "the ranks were told different things; rank %d: %s, data %016x; start all with the same options and data"
+              .formatted(place.rank(), config, data.checksum()));
+    }
   }
 
   /** Before the framework starts, which reads these once. */

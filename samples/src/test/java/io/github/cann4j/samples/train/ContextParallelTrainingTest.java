@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -101,6 +102,15 @@ class ContextParallelTrainingTest {
   @AfterAll
   void close() {
     data.close();
+  }
+
+  @Test
+  void ranksToldDifferentThingsDoNotTrain() throws Exception {
+    for (int rank = 0; rank < TrainingCases.RANKS; rank++) {
+      String refusal = Files.readString(directory.resolve("refusal" + rank));
+      assertTrue(refusal.contains("different things; rank " + rank), refusal);
+      assertTrue(refusal.contains(rank < 3 ? "seed=1]" : "seed=2]"), refusal);
+    }
   }
 
   @ParameterizedTest

@@ -6,6 +6,7 @@ import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.hccl.CommunicatorOptions;
 import io.github.cann4j.hccl.RootInfo;
 import io.github.cann4j.packing.PackedDataset;
+import io.github.cann4j.samples.cli.BadInputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,6 +37,7 @@ final class TrainingRank {
             Communicator.create(
                 device, RootInfo.readFrom(rootFile), TrainingCases.RANKS, rank, options)) {
       RankPlace place = new RankPlace(device, Optional.of(world), options, 1);
+      Files.writeString(directory.resolve("refusal" + rank), refusalOfOtherSeed(data, place));
       for (TrainingCases training : TrainingCases.values()) {
         try (Trainer trainer = Trainer.open(training.config(), data, place)) {
           trainer.differentiate();
@@ -49,6 +51,19 @@ final class TrainingRank {
           Files.write(directory.resolve(training + ".losses"), losses);
         }
       }
+    }
+  }
+
+  /** What a rank says when the last one of them was told another seed. */
+  private static String refusalOfOtherSeed(PackedDataset data, RankPlace place) {
+    TrainingConfig.Builder config =
+        TrainingConfig.builder(TrainingCases.MODEL)
+            .parallelism(TrainingCases.RING.config().parallelism())
+            .seed(place.rank() == TrainingCases.RANKS - 1 ? 2 : 1);
+    try (Trainer trainer = Trainer.open(config.build(), data, place)) {
+      return "goes on: " + trainer.iteration();
+    } catch (BadInputException e) {
+      return e.getMessage();
     }
   }
 
