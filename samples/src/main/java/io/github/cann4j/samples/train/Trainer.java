@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.train;
 
-import ai.djl.TrainingDivergedException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -10,6 +9,7 @@ import io.github.cann4j.attention.ContextParallelGroups;
 import io.github.cann4j.packing.PackedDataset;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.DeepJavaLibrary;
+import io.github.cann4j.samples.cli.FailedException;
 import io.github.cann4j.samples.model.Decoder;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -129,8 +129,8 @@ public final class Trainer implements AutoCloseable {
   /**
    * Trains on the next global batch.
    *
-   * @throws TrainingDivergedException on every rank, if loss or gradients are not finite; the
-   *     weights are as before
+   * @throws FailedException on every rank, if loss or gradients are not finite; the weights are as
+   *     before
    */
   public StepResult step() {
     gate.enter();
@@ -266,8 +266,8 @@ public final class Trainer implements AutoCloseable {
 
   private void requireFinite(double loss, double norm) {
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-      throw new TrainingDivergedException(
-          "in iteration %d the loss is %s and the norm of its gradients %s; go on from a checkpoint with a smaller --lr or another --dtype"
+      throw new FailedException(
+          "iteration %d has loss %s and gradient norm %s; lower --lr, or raise --lr-warmup-iters"
               .formatted(iteration, loss, norm));
     }
   }
