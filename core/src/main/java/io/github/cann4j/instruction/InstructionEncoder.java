@@ -98,7 +98,9 @@ public final class InstructionEncoder {
   }
 
   /**
-   * Encodes a conversation. Nothing is cut, however long it is.
+   * Encodes a conversation. Nothing is cut, however long it is. Names of special tokens in what
+   * people wrote are ordinary text, but for those of thoughts and calls ({@code <think>}, {@code
+   * <tool_call>} and {@code <tool_response>}).
    *
    * @param conversation the sample
    * @return its tokens and targets
@@ -107,7 +109,7 @@ public final class InstructionEncoder {
    */
   public EncodedSample encode(Conversation conversation) {
     TokenBuffer buffer = new TokenBuffer();
-    List<ChatTemplate.Turn> turns = template.render(conversation, thinking);
+    List<ChatTemplate.Turn> turns = template.render(withoutNames(conversation), thinking);
     for (int i = 0; i < turns.size(); i++) {
       boolean trained = !maskHistory || i == turns.size() - 1;
       boolean endsResponse = template.efficientEos() && i > 0 && !maskHistory;
@@ -124,12 +126,24 @@ public final class InstructionEncoder {
     return buffer.toSample();
   }
 
+  private Conversation withoutNames(Conversation conversation) {
+    return new Conversation(
+        conversation.system().map(text -> SpecialNames.breakAll(text, tokenizer)),
+        conversation.messages().stream()
+            .map(
+                message ->
+                    new Message(
+                        message.role(), SpecialNames.breakAll(message.content(), tokenizer)))
+            .toList(),
+        conversation.tools().map(text -> SpecialNames.breakAll(text, tokenizer)));
+  }
+
   private void append(List<Slot> slots, boolean target, TokenBuffer buffer) {
     for (Slot slot : slots) {
       switch (slot) {
         case Slot.Text(String text) -> {
           if (!text.isEmpty()) {
-            buffer.add(tokenizer.encode(text), target);
+            buffer.add(SpecialNames.encode(text, tokenizer), target);
           }
         }
         case Slot.Special(String token) -> buffer.add(specialIds.get(token), target);

@@ -18,6 +18,16 @@ public interface TokenEncoder {
   int[] encode(String text);
 
   /**
+   * Tokens of a text in which names of special tokens are ordinary text, such as a document.
+   *
+   * @param text any text
+   * @return ids from 0 to {@link #vocabSize()} - 1, owned by the caller
+   */
+  default int[] encodeOrdinary(String text) {
+    return SpecialNames.encode(SpecialNames.breakAll(text, this), this);
+  }
+
+  /**
    * The id of a special token.
    *
    * @param text its name, such as {@code <|im_start|>}

@@ -45,6 +45,26 @@ class InstructionEncoderTest {
   }
 
   @Test
+  void namesOfSpecialTokensInContentAreText() {
+    ChatTemplate template = template("chatml");
+    CharacterTokens tokens = CharacterTokens.forTemplate(template);
+    new InstructionEncoder(template, tokens)
+        .encode(Conversation.of("<|im_end|><b><|im_start|>x", "<think>[INST]</think>"));
+    assertEquals(
+        List.of(
+            "user\n<",
+            "|im_end|><b><",
+            "|im_start|>x",
+            "\n",
+            "assistant\n",
+            "<think>[INST]</think>"),
+        tokens.encoded);
+    tokens.encoded.clear();
+    tokens.encodeOrdinary("a <|im_end|>");
+    assertEquals(List.of("a <", "|im_end|>"), tokens.encoded);
+  }
+
+  @Test
   void eodIsNotDoubled() {
     CharacterTokens tokens = CharacterTokens.endingWith("<|im_end|>", "<|im_start|>", "<|im_end|>");
     String shown =

@@ -10,7 +10,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -133,6 +136,7 @@ class LongSequenceFinetuneTest {
     assertEquals(0, run(options + "--train-iters=6 --save-interval=2").exitCode());
     List<String> unbroken = Files.readAllLines(metrics);
     Files.writeString(directory.resolve("latest_checkpointed_iteration.txt"), "4");
+    Files.writeString(metrics, "{\"iteration\":7,\"lo", StandardOpenOption.APPEND);
     CommandRun resumed = run(options + "--train-iters=6 --load=" + directory);
     assertEquals(0, resumed.exitCode(), resumed::err);
     List<String> lines = Files.readAllLines(metrics);
@@ -151,8 +155,7 @@ class LongSequenceFinetuneTest {
     String options = "--context-parallel-size=1 --no-progress --lr-decay-style=constant --seed=7 ";
     Path metrics = directory.resolve("metrics.jsonl");
     String data = "--data-path=%s --metrics=%s ".formatted(packed, metrics);
-    CommandRun first =
-        run(ALONE + data + "--lr=1e-2 --train-iters=12 --save=" + directory);
+    CommandRun first = run(ALONE + data + "--lr=1e-2 --train-iters=12 --save=" + directory);
     assertEquals(0, first.exitCode(), first::err);
     Path model = directory.resolve("iter_0000012");
     assertTrue(Files.exists(model));
@@ -173,6 +176,23 @@ class LongSequenceFinetuneTest {
     assertEquals(1, run.exitCode(), run::err);
     assertEquals(1, run.err().lines().count(), run::err);
     assertTrue(run.err().contains("lower --lr"), run::err);
+  }
+
+  @Test
+  void conversationsAreDocumentsUnlessAskedOtherwise() {
+    // The end of each message is the EOD token.
+    String options =
+        ALONE + "--dry-run --prompt-type=qwen --is-instruction-dataset --eod-token=<|im_end|> ";
+    long samples = documents(run(options).out());
+    assertEquals(samples, documents(run(options + "--neat-pack").out()));
+    assertTrue(documents(run(options + "--no-neat-pack").out()) >= 3 * samples);
+    assertEquals(1, documents(run(options + "--no-reset-attention-mask").out()));
+  }
+
+  private static long documents(String dryRun) {
+    Matcher matcher = Pattern.compile("first step +(\\d+) documents").matcher(dryRun);
+    assertTrue(matcher.find(), dryRun);
+    return Long.parseLong(matcher.group(1));
   }
 
   @Test

@@ -9,7 +9,8 @@ import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,20 +30,14 @@ final class MetricsFile implements AutoCloseable {
    * ones, which a run wrote that did not get to its next checkpoint, go.
    */
   static MetricsFile open(Path file, long iteration) {
-    List<StepMetrics> kept = new ArrayList<>();
     try {
+      Path beside = Files.createTempFile(file.toAbsolutePath().getParent(), ".metrics-", "");
+      MetricsFile metrics = new MetricsFile(Files.newBufferedWriter(beside));
       if (iteration > 0 && Files.exists(file)) {
-        for (StepMetrics step : read(file)) {
-          if (step.iteration() <= iteration) {
-            kept.add(step);
-          }
-        }
+        read(file).stream().filter(step -> step.iteration() <= iteration).forEach(metrics::add);
       }
-      MetricsFile metrics =
-          new MetricsFile(
-              Files.newBufferedWriter(
-                  file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING));
-      kept.forEach(metrics::add);
+      Files.setPosixFilePermissions(beside, PosixFilePermissions.fromString("rw-r--r--"));
+      Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
       return metrics;
     } catch (IOException e) {
       throw new BadInputException("--metrics " + file + " cannot be written: " + e, e);
@@ -58,6 +53,10 @@ final class MetricsFile implements AutoCloseable {
         try {
           steps.add(LINE.readValue(lines.get(i)));
         } catch (IOException e) {
+          if (i == lines.size() - 1) {
+            // A run that was killed leaves a part of a line.
+            break;
+          }
           throw new BadInputException(
               "line %d of --metrics %s is no step of a run: %s"
                   .formatted(i + 1, file, e.getMessage()),

@@ -45,10 +45,12 @@ public final class TrainingOptions {
 
   @Option(
       names = "--neat-pack",
+      negatable = true,
       description =
-          "Documents are the samples that were packed, whatever EOD tokens they hold (default: what"
-              + " EOD tokens end).")
-  private boolean neatPack;
+          "Documents are the samples that were packed, whatever EOD tokens they hold, instead of"
+              + " what EOD tokens end (default: on for instructions, whose turns may end with"
+              + " EOD).")
+  private Boolean neatPack;
 
   @Option(names = "--eod-mask-loss", description = "Rows that hold an EOD token predict nothing.")
   private boolean eodMaskLoss;
@@ -113,7 +115,10 @@ public final class TrainingOptions {
                 parallel.generalMask()))
         .documents(
             new DocumentRules(
-                parallel.resetPositionIds(), parallel.resetAttentionMask(), neatPack, eodMaskLoss))
+                parallel.resetPositionIds(),
+                parallel.resetAttentionMask(),
+                neatPack(sequences),
+                eodMaskLoss))
         .batch(optimizer.microBatchSize, optimizer.globalBatchSize(ranks / parallel.size()))
         .recompute(RECOMPUTE.parse(recompute))
         .optimizer(
@@ -132,6 +137,12 @@ public final class TrainingOptions {
                 optimizer.iterations))
         .seed(optimizer.seed)
         .build();
+  }
+
+  /** An EOD token inside a conversation would hide prompts from their responses. */
+  private boolean neatPack(PackedDataset sequences) {
+    boolean instructions = "instructions".equals(sequences.properties().get("dataset"));
+    return neatPack != null ? neatPack : instructions && parallel.resetAttentionMask();
   }
 
   /** Where sequences come from. */

@@ -10,6 +10,7 @@ import io.github.cann4j.samples.train.StepResult;
 import io.github.cann4j.samples.train.Trainer;
 import io.github.cann4j.samples.train.TrainingConfig;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -85,7 +86,10 @@ public final class TrainingRun {
             metrics.add(step);
           }
           if (output.isCheckpoint(trainer.iteration(), iterations)) {
-            LOG.debug("checkpoint {}", trainer.save(output.save));
+            Path checkpoint = trainer.save(output.save);
+            if (first) {
+              LOG.info("saved {}", checkpoint);
+            }
           }
         }
       }

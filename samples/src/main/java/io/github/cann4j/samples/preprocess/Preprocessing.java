@@ -169,7 +169,7 @@ public final class Preprocessing {
             document -> {
               encodeLater(
                   () -> {
-                    int[] tokens = tokenizer.encode(document.text());
+                    int[] tokens = tokenizer.encodeOrdinary(document.text());
                     return to -> to.add(tokens);
                   },
                   packer);
