@@ -4,6 +4,7 @@ package io.github.cann4j.samples.train;
 import ai.djl.ndarray.NDArray;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.model.DecoderConfig;
@@ -20,17 +21,22 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Saved states of a training: a directory per iteration, which appears complete or not at all, and
  * a file that names the last one.
  */
 final class Checkpoint {
+  private static final Logger LOG = LoggerFactory.getLogger(Checkpoint.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String LATEST = "latest_checkpointed_iteration.txt";
   private static final String WEIGHTS = "model.safetensors";
   private static final String OPTIMIZER = "optimizer.safetensors";
+  private static final String SHAPE = "config.json";
   private static final String STATE = "state.json";
+  private static final String TEMPORARY = ".saving-";
 
   private final Path root;
   private final TrainingConfig config;
@@ -65,35 +71,70 @@ final class Checkpoint {
 
   void write(int iteration, long consumedSequences) {
     Path target = directory(iteration);
+    Path temporary = root.resolve(TEMPORARY + "new");
+    Path replaced = root.resolve(TEMPORARY + "old");
     try {
       Files.createDirectories(root);
-      Path temporary = Files.createTempDirectory(root, ".saving-");
+      // A process that was killed has left them.
+      delete(temporary);
+      delete(replaced);
+      Files.createDirectory(temporary);
       try {
-        Safetensors.write(temporary.resolve(WEIGHTS), weights);
-        Safetensors.write(temporary.resolve(OPTIMIZER), optimizer);
-        ObjectNode state = JSON.createObjectNode();
-        state.put("iteration", iteration);
-        state.put("consumed_sequences", consumedSequences);
-        state.put("seed", config.seed());
-        state.put("data", data);
-        state.set("model", JSON.valueToTree(config.model()));
-        for (String file : List.of(WEIGHTS, OPTIMIZER)) {
-          state.withObject("/crc32c").put(file, checksum(temporary.resolve(file)));
+        writeFiles(temporary, iteration, consumedSequences);
+        if (Files.exists(target)) {
+          Files.move(target, replaced, StandardCopyOption.ATOMIC_MOVE);
         }
-        JSON.writerWithDefaultPrettyPrinter()
-            .writeValue(temporary.resolve("config.json").toFile(), huggingFace());
-        JSON.writerWithDefaultPrettyPrinter().writeValue(temporary.resolve(STATE).toFile(), state);
-        delete(target);
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       } finally {
         delete(temporary);
       }
-      Path latest = Files.createTempFile(root, ".latest-", "");
+      Path latest = root.resolve(TEMPORARY + LATEST);
       Files.writeString(latest, iteration + "\n");
+      force(latest);
       Files.move(latest, root.resolve(LATEST), StandardCopyOption.ATOMIC_MOVE);
+      force(root);
+      delete(replaced);
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write the checkpoint " + target, e);
+      throw new UncheckedIOException("cannot write the checkpoint " + target + ": " + e, e);
     }
+  }
+
+  private void writeFiles(Path directory, int iteration, long consumedSequences)
+      throws IOException {
+    Safetensors.write(directory.resolve(WEIGHTS), weights);
+    Safetensors.write(directory.resolve(OPTIMIZER), optimizer);
+    ObjectNode state = JSON.createObjectNode();
+    state.put("iteration", iteration);
+    state.put("consumed_sequences", consumedSequences);
+    state.put("seed", config.seed());
+    state.put("data", data);
+    state.set("model", JSON.valueToTree(config.model()));
+    state.set("training", training());
+    for (String file : List.of(WEIGHTS, OPTIMIZER)) {
+      state.withObject("/crc32c").put(file, checksum(directory.resolve(file)));
+    }
+    ObjectWriter pretty = JSON.writerWithDefaultPrettyPrinter();
+    pretty.writeValue(directory.resolve(SHAPE).toFile(), huggingFace());
+    pretty.writeValue(directory.resolve(STATE).toFile(), state);
+    force(directory.resolve(SHAPE));
+    force(directory.resolve(STATE));
+    force(directory);
+  }
+
+  private static void force(Path path) throws IOException {
+    try (FileChannel channel = FileChannel.open(path)) {
+      channel.force(true);
+    }
+  }
+
+  /** What changes the losses of further steps, but may be changed between them. */
+  private ObjectNode training() {
+    ObjectNode training = JSON.createObjectNode();
+    training.put("globalBatchSize", config.globalBatchSize());
+    for (Object part : List.of(config.documents(), config.optimizer(), config.learningRate())) {
+      training.setAll((ObjectNode) JSON.valueToTree(part));
+    }
+    return training;
   }
 
   private static void delete(Path directory) throws IOException {
@@ -154,6 +195,7 @@ final class Checkpoint {
       directory = directory(Integer.parseInt(Files.readString(latest).strip()));
       JsonNode state = JSON.readTree(directory.resolve(STATE).toFile());
       requireSame(directory, state);
+      tellDifferences(directory, state.path("training"));
       for (String file : List.of(WEIGHTS, OPTIMIZER)) {
         if (checksum(directory.resolve(file)) != state.path("crc32c").path(file).asLong(-1)) {
           throw new BadInputException(
@@ -184,6 +226,20 @@ final class Checkpoint {
     }
     requireSame(directory, "data", state, data);
     requireSame(directory, "seed", state, String.valueOf(config.seed()));
+  }
+
+  private void tellDifferences(Path directory, JsonNode saved) {
+    for (Map.Entry<String, JsonNode> field : training().properties()) {
+      String before = saved.path(field.getKey()).asText("missing");
+      if (!before.equals(field.getValue().asText())) {
+        LOG.warn(
+            "{} was trained with {} {}, and goes on with {}",
+            directory,
+            field.getKey(),
+            before,
+            field.getValue().asText());
+      }
+    }
   }
 
   private static void requireSame(Path directory, String name, JsonNode state, String asked) {

@@ -51,6 +51,10 @@ class CheckpointTest {
         resumed = losses(trainer, 2);
         trainer.save(checkpoints);
         resumed.addAll(losses(trainer, 2));
+        // What a process that was killed while saving leaves.
+        Files.writeString(
+            Files.createDirectory(checkpoints.resolve(".saving-new")).resolve("part"), "half");
+        assertEquals(checkpoints.resolve("iter_0000004"), trainer.save(checkpoints));
         assertEquals(checkpoints.resolve("iter_0000004"), trainer.save(checkpoints));
       }
       try (Trainer trainer = open(CONFIG, data)) {
