@@ -15,21 +15,19 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Saved states of a training: a directory per iteration, which appears complete or not at all, and
  * a file that names the last one.
  */
 final class Checkpoint {
-  private static final Logger LOG = LoggerFactory.getLogger(Checkpoint.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String LATEST = "latest_checkpointed_iteration.txt";
   private static final String WEIGHTS = "model.safetensors";
@@ -49,8 +47,9 @@ final class Checkpoint {
    *
    * @param iteration steps done
    * @param consumedSequences packed sequences trained on, counted over all epochs
+   * @param changes options that are not as they were
    */
-  record Position(int iteration, long consumedSequences) {}
+  record Position(int iteration, long consumedSequences, List<String> changes) {}
 
   Checkpoint(
       Path root,
@@ -134,6 +133,9 @@ final class Checkpoint {
     for (Object part : List.of(config.documents(), config.optimizer(), config.learningRate())) {
       training.setAll((ObjectNode) JSON.valueToTree(part));
     }
+    if (config.learningRate().style() == LearningRateSchedule.Style.CONSTANT) {
+      training.remove(List.of("minimum", "decaySteps"));
+    }
     return training;
   }
 
@@ -195,7 +197,6 @@ final class Checkpoint {
       directory = directory(Integer.parseInt(Files.readString(latest).strip()));
       JsonNode state = JSON.readTree(directory.resolve(STATE).toFile());
       requireSame(directory, state);
-      tellDifferences(directory, state.path("training"));
       for (String file : List.of(WEIGHTS, OPTIMIZER)) {
         if (checksum(directory.resolve(file)) != state.path("crc32c").path(file).asLong(-1)) {
           throw new BadInputException(
@@ -206,7 +207,9 @@ final class Checkpoint {
       Safetensors.read(directory.resolve(WEIGHTS), weights);
       Safetensors.read(directory.resolve(OPTIMIZER), optimizer);
       return new Position(
-          state.required("iteration").intValue(), state.required("consumed_sequences").longValue());
+          state.required("iteration").intValue(),
+          state.required("consumed_sequences").longValue(),
+          changes(state.path("training")));
     } catch (IOException | IllegalArgumentException e) {
       throw new BadInputException(
           "the checkpoint %s is damaged: %s".formatted(directory, e.getMessage()), e);
@@ -228,18 +231,16 @@ final class Checkpoint {
     requireSame(directory, "seed", state, String.valueOf(config.seed()));
   }
 
-  private void tellDifferences(Path directory, JsonNode saved) {
+  private List<String> changes(JsonNode saved) {
+    List<String> changes = new ArrayList<>();
     for (Map.Entry<String, JsonNode> field : training().properties()) {
       String before = saved.path(field.getKey()).asText("missing");
-      if (!before.equals(field.getValue().asText())) {
-        LOG.warn(
-            "{} was trained with {} {}, and goes on with {}",
-            directory,
-            field.getKey(),
-            before,
-            field.getValue().asText());
+      String now = field.getValue().asText();
+      if (!before.equals(now)) {
+        changes.add("%s from %s to %s".formatted(field.getKey(), before, now));
       }
     }
+    return changes;
   }
 
   private static void requireSame(Path directory, String name, JsonNode state, String asked) {

@@ -18,6 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Trains a decoder on packed sequences: DJL computes the model and its gradients on the host,
@@ -28,6 +30,8 @@ import java.util.stream.IntStream;
  * but the getters are collective and blocking, and come from one platform thread.
  */
 public final class Trainer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
+
   private final TrainingConfig config;
   private final PackedDataset data;
   private final RankPlace place;
@@ -345,6 +349,9 @@ public final class Trainer implements AutoCloseable {
     Checkpoint.Position position = checkpoint(directory).read();
     iteration = position.iteration();
     consumed = position.consumedSequences();
+    if (place.rank() == 0 && !position.changes().isEmpty()) {
+      LOG.warn("options changed since iteration {}: {}", iteration, position.changes());
+    }
     if (sums.count(iteration)[0] != (long) iteration * place.size()) {
       throw new BadInputException(
           "ranks see different checkpoints in %s: rank %d that of iteration %d; use a directory that all share"

@@ -120,12 +120,12 @@ class RendezvousTest {
   @Test
   void missingRanksAreNamedOnAllThatCame() throws Exception {
     List<CompletableFuture<Rendezvous.Met>> ranks = new ArrayList<>();
-    ranks.add(meet(Jobs.environment(0, 5, port), Duration.ofSeconds(2)));
+    ranks.add(meet(Jobs.environment(0, 5, port), Duration.ofSeconds(4)));
     for (int rank : List.of(1, 3)) {
       ranks.add(meet(rank, 5));
     }
     for (CompletableFuture<Rendezvous.Met> rank : ranks) {
-      Jobs.assertFailed(rank, BadInputException.class, "ranks 2, 4 of 5", "within 2 s");
+      Jobs.assertFailed(rank, BadInputException.class, "ranks 2, 4 of 5", "within 4 s");
     }
   }
 
@@ -235,14 +235,14 @@ class RendezvousTest {
         Jobs.start(
             () ->
                 Rendezvous.meet(
-                    Jobs.environment(0, 2, port), LONG, Duration.ofSeconds(1), () -> ROOT_INFO));
+                    Jobs.environment(0, 2, port), LONG, Duration.ofSeconds(3), () -> ROOT_INFO));
     try (Link silent = introduce(hello(1, 2))) {
       RankWatch watch = Jobs.await(first).watch();
       assertTrue(silent.readAnswer() instanceof Frame.Accepted);
       assertTrue(silent.read() instanceof Frame.Start);
       assertTrue(silent.read() instanceof Frame.Heartbeat);
       LostRank lost = Jobs.await(watch.loss());
-      assertTrue(lost.message().contains("nothing was heard of it for 1 s"), lost.message());
+      assertTrue(lost.message().contains("nothing was heard of it for 3 s"), lost.message());
       watch.close();
     }
   }

@@ -55,7 +55,7 @@ class ContextParallelTrainingTest {
         losses.put(reset, TrainingRank.losses(alone(reset)));
       }
       for (int rank = 0; rank < TrainingCases.RANKS; rank++) {
-        assertTrue(processes.get(rank).waitFor(90, TimeUnit.SECONDS), "rank hangs: " + rank);
+        assertTrue(processes.get(rank).waitFor(240, TimeUnit.SECONDS), "rank hangs: " + rank);
         assertEquals(0, processes.get(rank).exitValue(), Files.readString(output(rank)));
       }
     } finally {

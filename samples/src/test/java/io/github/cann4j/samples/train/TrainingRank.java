@@ -28,7 +28,7 @@ final class TrainingRank {
     if (rank == 0) {
       RootInfo.create(device).writeTo(rootFile);
     }
-    for (int i = 0; i < 600 && !Files.exists(rootFile); i++) {
+    for (int i = 0; i < 2400 && !Files.exists(rootFile); i++) {
       Thread.sleep(50);
     }
     CommunicatorOptions options = CommunicatorOptions.builder().bufferSizeMb(1).build();
