@@ -157,9 +157,9 @@ public final class DryRun {
             + speed.secondsPerStep() * ranks;
     out.printf(
         Locale.ROOT,
-        "expected    %.0f ms a step, %.0f tokens/s, %.4f TFLOP/s per rank, if all ranks share this"
+        "expected    %.2f s a step, %.0f tokens/s, %.4f TFLOP/s per rank, if all ranks share this"
             + " host's processors%n",
-        1e3 * seconds,
+        seconds,
         tokens / seconds,
         flops / seconds / ranks / 1e12);
     out.printf(
