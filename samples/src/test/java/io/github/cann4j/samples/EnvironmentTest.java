@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("multiprocess")
 class EnvironmentTest {
   private static final List<String> PROGRAMS =
-      List.of("LongSequence", "FlashAttention", "CollectiveBandwidth");
+      List.of("LongSequence", "LongSequenceFinetune", "FlashAttention", "CollectiveBandwidth");
 
   @TempDir private Path directory;
 
