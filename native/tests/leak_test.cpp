@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -119,11 +120,15 @@ TEST(configuredStreams) {
 
 TEST(streamsDestroyedWithWork) {
   device::use();
-  const device::Buffer<float> buffer(16);
+  // Work may run on after its stream, so that each has memory of its own.
+  const device::Buffer<float> buffer(16 * (kMany + 1));
+  int streams = 0;
   flat(kMany, [&] {
+    const std::uintptr_t own =
+        reinterpret_cast<std::uintptr_t>(buffer.address()) + 64 * (1 + streams++ % kMany);
     aclrtStream stream = nullptr;
     CHECK_OK(aclrtCreateStreamWithConfig(&stream, 0, ACL_STREAM_FAST_LAUNCH));
-    CHECK_OK(aclrtMemsetAsync(buffer.address(), 64, 0, 64, stream));
+    CHECK_OK(aclrtMemsetAsync(reinterpret_cast<void*>(own), 64, 0, 64, stream));
     CHECK_OK(aclrtDestroyStreamForce(stream));
     // Otherwise more and more streams would wait for the workers to drop their work.
     CHECK_OK(aclrtMemsetAsync(buffer.address(), 64, 0, 64, nullptr));
