@@ -12,12 +12,12 @@ import io.github.cann4j.plan.ContextParallelPlan;
 import io.github.cann4j.plan.CpGrid;
 import io.github.cann4j.samples.cli.AttentionChoices;
 import io.github.cann4j.samples.cli.BadInputException;
-import io.github.cann4j.samples.cli.Choice;
 import io.github.cann4j.samples.cli.ContextParallelOptions;
 import io.github.cann4j.samples.cli.Devices;
 import io.github.cann4j.samples.cli.ExitCode;
 import io.github.cann4j.samples.cli.Numbers;
 import io.github.cann4j.samples.cli.Progress;
+import io.github.cann4j.samples.cli.ReportOptions;
 import io.github.cann4j.samples.cli.SampleCommand;
 import io.github.cann4j.samples.run.AttentionRuns;
 import io.github.cann4j.samples.run.DocumentPattern;
@@ -63,9 +63,6 @@ import picocli.CommandLine.Spec;
       "Exit codes: 0 all well, 1 a check failed, 2 wrong options or data, 3 no usable toolkit."
     })
 public final class LongSequence implements Callable<Integer> {
-  private static final Choice<Boolean> FORMAT =
-      new Choice<>("--format", "table", false, "json", true);
-
   @Spec private CommandSpec spec;
 
   @Option(
@@ -169,20 +166,7 @@ public final class LongSequence implements Callable<Integer> {
       description = "Compare with one device and with fp64 (default: ${DEFAULT-VALUE}).")
   private boolean verify;
 
-  @Option(
-      names = "--format",
-      paramLabel = "NAME",
-      defaultValue = "table",
-      description = "table or json (default: ${DEFAULT-VALUE}).")
-  private String format;
-
-  @Option(
-      names = "--progress",
-      negatable = true,
-      defaultValue = "true",
-      fallbackValue = "true",
-      description = "Show a progress bar on standard error (default: ${DEFAULT-VALUE}).")
-  private boolean showProgress;
+  @Mixin private ReportOptions reporting;
 
   /** Starts the program. */
   public static void main(String[] args) {
@@ -192,7 +176,7 @@ public final class LongSequence implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     SampleCommand.requireNativeAccess();
-    boolean json = FORMAT.parse(format);
+    boolean json = reporting.json();
     TextTokenizer tokenizer = new TextTokenizer();
     LongSequenceJob job = prepare(tokenizer);
     Toolkit toolkit = Cann.toolkit();
@@ -205,8 +189,7 @@ public final class LongSequence implements Callable<Integer> {
     }
     List<RunResult> results;
     long referenceRows;
-    try (Progress progress =
-        showProgress ? Progress.of(job.steps(), spec.commandLine().getErr()) : Progress.silent()) {
+    try (Progress progress = reporting.progress(job.steps(), spec.commandLine().getErr())) {
       AttentionRuns runs = new AttentionRuns(job, progress);
       results = runs.run();
       referenceRows = runs.referenceRows();

@@ -2,10 +2,10 @@
 package io.github.cann4j.samples;
 
 import io.github.cann4j.samples.cli.BadInputException;
-import io.github.cann4j.samples.cli.Choice;
 import io.github.cann4j.samples.cli.ExitCode;
 import io.github.cann4j.samples.cli.Numbers;
 import io.github.cann4j.samples.cli.Progress;
+import io.github.cann4j.samples.cli.ReportOptions;
 import io.github.cann4j.samples.cli.SampleCommand;
 import io.github.cann4j.samples.preprocess.Preprocessing;
 import io.github.cann4j.samples.preprocess.PreprocessingJob;
@@ -39,9 +39,6 @@ import picocli.CommandLine.Spec;
     },
     footer = {"", "Exit codes: 0 all well, 1 the program failed, 2 wrong options or data."})
 public final class PreprocessData implements Callable<Integer> {
-  private static final Choice<Boolean> FORMAT =
-      new Choice<>("--format", "table", false, "json", true);
-
   @Spec private CommandSpec spec;
 
   @Option(
@@ -72,20 +69,7 @@ public final class PreprocessData implements Callable<Integer> {
 
   @Mixin private PreprocessingOptions options;
 
-  @Option(
-      names = "--format",
-      paramLabel = "NAME",
-      defaultValue = "table",
-      description = "table or json (default: ${DEFAULT-VALUE}).")
-  private String format;
-
-  @Option(
-      names = "--progress",
-      negatable = true,
-      defaultValue = "true",
-      fallbackValue = "true",
-      description = "Show a progress bar on standard error (default: ${DEFAULT-VALUE}).")
-  private boolean showProgress;
+  @Mixin private ReportOptions reporting;
 
   /** Starts the program. */
   public static void main(String[] args) {
@@ -94,15 +78,12 @@ public final class PreprocessData implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    boolean json = FORMAT.parse(format);
+    boolean json = reporting.json();
     Numbers.requireAtLeast("--seq-length", seqLength, 1);
     Path target = target();
     PreprocessingJob job = options.job(inputs, seqLength);
     PreprocessingResult result;
-    try (Progress progress =
-        showProgress
-            ? Progress.of(Preprocessing.STEPS, spec.commandLine().getErr())
-            : Progress.silent()) {
+    try (Progress progress = reporting.progress(Preprocessing.STEPS, spec.commandLine().getErr())) {
       result = Preprocessing.run(job, target, progress);
     }
     PreprocessingReport report = new PreprocessingReport(job, result);

@@ -125,10 +125,9 @@ public final class ContextParallelOptions {
     Numbers.requireAtLeast("--seq-length", seqLength, 1);
     Numbers.requireAtLeast("--context-parallel-size", size, 1);
     if (seqLength % size != 0) {
-      int below = seqLength / size * size;
       throw new BadInputException(
-          "--seq-length %d is not divisible by --context-parallel-size %d; %s%d would be"
-              .formatted(seqLength, size, below > 0 ? below + " or " : "", below + (long) size));
+          "--seq-length %d is not divisible by --context-parallel-size %d; %s would be"
+              .formatted(seqLength, size, Numbers.nearestMultiples(seqLength, size)));
     }
   }
 }

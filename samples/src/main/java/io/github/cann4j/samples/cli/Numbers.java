@@ -15,4 +15,10 @@ public final class Numbers {
       throw new BadInputException("%s must be at least %d: %d".formatted(option, least, value));
     }
   }
+
+  /** The multiples of a number that are nearest to a value which is none, as words. */
+  public static String nearestMultiples(long value, long number) {
+    long below = value / number * number;
+    return below > 0 ? below + " or " + (below + number) : String.valueOf(number);
+  }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cann4j.samples.finetune;
 
-import io.github.cann4j.samples.cli.BadInputException;
 import io.github.cann4j.samples.cli.Numbers;
 import picocli.CommandLine.Option;
 
@@ -104,22 +103,8 @@ final class OptimizerOptions {
   /** The packed sequences of a step. */
   int globalBatchSize(int replicas) {
     Numbers.requireAtLeast("--micro-batch-size", microBatchSize, 1);
-    int pass = Math.multiplyExact(microBatchSize, replicas);
-    if (globalBatchSize == null) {
-      return pass;
-    }
-    if (globalBatchSize < 1 || globalBatchSize % pass != 0) {
-      int below = globalBatchSize / pass * pass;
-      throw new BadInputException(
-          ("--global-batch-size %d is not a multiple of --micro-batch-size %d times %d"
-                  + " data-parallel replicas; %s%d would be")
-              .formatted(
-                  globalBatchSize,
-                  microBatchSize,
-                  replicas,
-                  below > 0 ? below + " or " : "",
-                  below + pass));
-    }
-    return globalBatchSize;
+    return globalBatchSize != null
+        ? globalBatchSize
+        : Math.multiplyExact(microBatchSize, Math.max(1, replicas));
   }
 }

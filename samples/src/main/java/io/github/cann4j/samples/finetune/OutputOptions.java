@@ -2,17 +2,15 @@
 package io.github.cann4j.samples.finetune;
 
 import io.github.cann4j.samples.cli.BadInputException;
-import io.github.cann4j.samples.cli.Choice;
 import io.github.cann4j.samples.cli.Numbers;
+import io.github.cann4j.samples.cli.ReportOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Checkpoints and what a run shows. */
 public final class OutputOptions {
-  private static final Choice<Boolean> FORMAT =
-      new Choice<>("--format", "table", false, "json", true);
-
   @Option(
       names = "--save",
       paramLabel = "DIR",
@@ -49,24 +47,11 @@ public final class OutputOptions {
       description = "Print plan, memory and expected throughput, and do not train.")
   boolean dryRun;
 
-  @Option(
-      names = "--format",
-      paramLabel = "NAME",
-      defaultValue = "table",
-      description = "table or json (default: ${DEFAULT-VALUE}).")
-  String format;
-
-  @Option(
-      names = "--progress",
-      negatable = true,
-      defaultValue = "true",
-      fallbackValue = "true",
-      description = "Show a progress bar on standard error (default: ${DEFAULT-VALUE}).")
-  boolean progress;
+  @Mixin ReportOptions reporting;
 
   /** Refuses options that contradict each other and places that cannot be written or read. */
   void check() {
-    FORMAT.parse(format);
+    reporting.json();
     if (saveInterval != null) {
       Numbers.requireAtLeast("--save-interval", saveInterval, 1);
       if (save == null) {
@@ -98,7 +83,7 @@ public final class OutputOptions {
 
   /** Whether the result is JSON instead of a table. */
   public boolean json() {
-    return FORMAT.parse(format);
+    return reporting.json();
   }
 
   /** Whether a checkpoint is due after a step. */

@@ -92,51 +92,44 @@ public final class TrainingOptions {
   public TrainingConfig config(PackedDataset sequences, int ranks) {
     parallel.requireDivides(sequences.sequenceLength());
     Numbers.requireAtLeast("--nproc", ranks, 1);
-    if (ranks % parallel.size() != 0) {
-      int below = ranks / parallel.size() * parallel.size();
-      throw new BadInputException(
-          "%d ranks are no multiple of --context-parallel-size %d; %s%d would be"
-              .formatted(
-                  ranks,
-                  parallel.size(),
-                  below > 0 ? below + " or " : "",
-                  below + parallel.size()));
-    }
     ContextParallelAlgorithm chosen =
         BadInputException.check(() -> ContextParallelAlgorithm.fromOption(algorithm));
-    return TrainingConfig.builder(model.config(Math.toIntExact(sequences.vocabSize())))
-        .parallelism(
-            new Parallelism(
-                chosen,
-                parallel.grid(chosen),
-                parallel.sharding(),
-                parallel.pattern(chosen),
-                parallel.dataType(),
-                parallel.generalMask()))
-        .documents(
-            new DocumentRules(
-                parallel.resetPositionIds(),
-                parallel.resetAttentionMask(),
-                neatPack(sequences),
-                eodMaskLoss))
-        .batch(optimizer.microBatchSize, optimizer.globalBatchSize(ranks / parallel.size()))
-        .recompute(RECOMPUTE.parse(recompute))
-        .optimizer(
-            new AdamSettings(
-                optimizer.beta1,
-                optimizer.beta2,
-                optimizer.epsilon,
-                optimizer.weightDecay,
-                optimizer.clipGrad))
-        .learningRate(
-            new LearningRateSchedule(
-                DECAY.parse(optimizer.decayStyle),
-                optimizer.learningRate,
-                optimizer.minLearningRate,
-                optimizer.warmupIterations,
-                optimizer.iterations))
-        .seed(optimizer.seed)
-        .build();
+    TrainingConfig config =
+        TrainingConfig.builder(model.config(Math.toIntExact(sequences.vocabSize())))
+            .parallelism(
+                new Parallelism(
+                    chosen,
+                    parallel.grid(chosen),
+                    parallel.sharding(),
+                    parallel.pattern(chosen),
+                    parallel.dataType(),
+                    parallel.generalMask()))
+            .documents(
+                new DocumentRules(
+                    parallel.resetPositionIds(),
+                    parallel.resetAttentionMask(),
+                    neatPack(sequences),
+                    eodMaskLoss))
+            .batch(optimizer.microBatchSize, optimizer.globalBatchSize(ranks / parallel.size()))
+            .recompute(RECOMPUTE.parse(recompute))
+            .optimizer(
+                new AdamSettings(
+                    optimizer.beta1,
+                    optimizer.beta2,
+                    optimizer.epsilon,
+                    optimizer.weightDecay,
+                    optimizer.clipGrad))
+            .learningRate(
+                new LearningRateSchedule(
+                    DECAY.parse(optimizer.decayStyle),
+                    optimizer.learningRate,
+                    optimizer.minLearningRate,
+                    optimizer.warmupIterations,
+                    optimizer.iterations))
+            .seed(optimizer.seed)
+            .build();
+    config.replicas(ranks);
+    return config;
   }
 
   /** An EOD token inside a conversation would hide prompts from their responses. */

@@ -69,7 +69,7 @@ public final class TrainingRun {
         }
       }
       try (Progress progress =
-              first && output.progress ? Progress.of(iterations, err) : Progress.silent();
+              first ? output.reporting.progress(iterations, err) : Progress.silent();
           MetricsFile metrics =
               first && output.metrics != null
                   ? MetricsFile.open(output.metrics, trainer.iteration())

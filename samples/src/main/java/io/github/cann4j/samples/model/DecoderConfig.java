@@ -103,49 +103,29 @@ public record DecoderConfig(
 
   /** The same shape for another number of token ids. */
   public DecoderConfig withVocabulary(int value) {
-    return new DecoderConfig(
-        name,
-        layers,
-        hidden,
-        heads,
-        kvHeads,
-        headDim,
-        feedForward,
-        value,
-        ropeTheta,
-        normEpsilon,
-        tiedHead,
-        qkvBias);
+    return with(name, layers, value);
   }
 
   /** The same shape under another name. */
   public DecoderConfig withName(String value) {
-    return new DecoderConfig(
-        value,
-        layers,
-        hidden,
-        heads,
-        kvHeads,
-        headDim,
-        feedForward,
-        vocabulary,
-        ropeTheta,
-        normEpsilon,
-        tiedHead,
-        qkvBias);
+    return with(value, layers, vocabulary);
   }
 
   /** The same shape with another number of layers. */
   public DecoderConfig withLayers(int value) {
+    return with(name, value, vocabulary);
+  }
+
+  private DecoderConfig with(String newName, int newLayers, int newVocabulary) {
     return new DecoderConfig(
-        name,
-        value,
+        newName,
+        newLayers,
         hidden,
         heads,
         kvHeads,
         headDim,
         feedForward,
-        vocabulary,
+        newVocabulary,
         ropeTheta,
         normEpsilon,
         tiedHead,

@@ -4,6 +4,7 @@ package io.github.cann4j.samples.train;
 import io.github.cann4j.acl.DataType;
 import io.github.cann4j.attention.AttentionConfig;
 import io.github.cann4j.samples.cli.BadInputException;
+import io.github.cann4j.samples.cli.Numbers;
 import io.github.cann4j.samples.model.DecoderConfig;
 import java.util.Objects;
 
@@ -71,7 +72,7 @@ public record TrainingConfig(
     if (worldSize % cp != 0) {
       throw new BadInputException(
           "--context-parallel-size %d does not divide the %d ranks; use %s ranks"
-              .formatted(cp, worldSize, nearest(worldSize, cp)));
+              .formatted(cp, worldSize, Numbers.nearestMultiples(worldSize, cp)));
     }
     int replicas = worldSize / cp;
     int multiple = Math.multiplyExact(microBatchSize, replicas);
@@ -79,7 +80,10 @@ public record TrainingConfig(
       throw new BadInputException(
           "--global-batch-size %d is no multiple of --micro-batch-size %d times %d data-parallel replicas; use %s"
               .formatted(
-                  globalBatchSize, microBatchSize, replicas, nearest(globalBatchSize, multiple)));
+                  globalBatchSize,
+                  microBatchSize,
+                  replicas,
+                  Numbers.nearestMultiples(globalBatchSize, multiple)));
     }
     return replicas;
   }
@@ -94,13 +98,8 @@ public record TrainingConfig(
     if (seqLength * microBatchSize % cp != 0) {
       throw new BadInputException(
           "--seq-length %d is not divisible by --context-parallel-size %d; %s would be"
-              .formatted(seqLength, cp, nearest(seqLength, cp)));
+              .formatted(seqLength, cp, Numbers.nearestMultiples(seqLength, cp)));
     }
-  }
-
-  private static String nearest(long value, long multiple) {
-    long below = value / multiple * multiple;
-    return below > 0 ? below + " or " + (below + multiple) : String.valueOf(multiple);
   }
 
   /** {@return a builder with one rank, batches of one sequence and a small constant rate} */
