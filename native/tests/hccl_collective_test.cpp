@@ -492,7 +492,7 @@ TEST(all_to_all_v_counts_that_disagree_are_named) {
 }
 
 TEST(missing_ranks_are_named_on_every_rank_that_waits) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
+  const ranks::TimeLimit limit(1000);
   std::atomic<int> over{0};
   ranks::run(5, [&](const Rank& r) {
     ranks::link(r);
@@ -508,7 +508,7 @@ TEST(missing_ranks_are_named_on_every_rank_that_waits) {
       const int code = aclrtSynchronizeStream(r.stream);
       const std::string words = ranks::recentWords();
       CHECK_EQ(code, ACL_ERROR_RT_AICPU_EXCEPTION);
-      CHECK(words.find("1000 ms") != std::string::npos);
+      CHECK(words.find(limit.words()) != std::string::npos);
       CHECK(words.find("rank 4 is missing") != std::string::npos);
       const bool collective = words.find("HcclAllReduce(count 4") != std::string::npos;
       CHECK(!collective ||

@@ -133,12 +133,12 @@ TEST(root_info_arguments) {
 }
 
 TEST(creation_names_the_missing_ranks_on_every_rank) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
+  const ranks::TimeLimit limit(1000);
   const HcclRootInfo rootInfo = ranks::newRootInfo();
   ranks::onThreads(2, [&](uint32_t rank) {
     HcclComm comm = nullptr;
     CHECK_FAILS(HCCL_E_TIMEOUT, HcclCommInitRootInfo(4, &rootInfo, rank, &comm),
-                "ranks 2, 3 of 4 did not come", "1000 ms", "CANN4J_CPU_HCCL_TIMEOUT_MS");
+                "ranks 2, 3 of 4 did not come", limit.words(), "CANN4J_CPU_HCCL_TIMEOUT_MS");
   });
   ranks::onThreads(3, [&](uint32_t rank) {
     HcclComm comm = nullptr;
@@ -401,7 +401,7 @@ TEST(sub_communicator_arguments) {
 }
 
 TEST(sub_communicator_members_must_agree_and_come) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
+  const ranks::TimeLimit limit(1000);
   std::atomic<int> turn{0};
   ranks::run(3, [&](const Rank& r) {
     HcclComm world = r.comm;

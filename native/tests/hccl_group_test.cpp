@@ -205,7 +205,7 @@ TEST(what_a_group_refuses) {
 }
 
 TEST(a_creation_that_fails_in_a_group_says_so) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "300");
+  const ranks::TimeLimit limit(300);
   const HcclRootInfo rootInfo = ranks::newRootInfo();
   HcclComm comms[2] = {};
   CHECK_OK(HcclGroupStart());
@@ -228,7 +228,7 @@ TEST(a_creation_that_fails_in_a_group_says_so) {
 }
 
 TEST(a_missing_peer_of_a_group_is_named) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "300");
+  const ranks::TimeLimit limit(300);
   std::atomic<bool> over{false};
   ranks::run(3, [&](const Rank& r) {
     DeviceMemory data(std::vector<float>(16, 1.0f));

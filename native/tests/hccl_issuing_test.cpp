@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 
 #include "hccl/issuing.hpp"
 #include "hccl_ranks.hpp"
@@ -51,6 +52,36 @@ void expectWords(const std::string& words, const std::vector<std::string>& expec
   }
 }
 
+// Looks from a second thread of device 0 whether the call that is made there next stays on the host.
+// Where it does not, `over` is true as well, and the failure comes out of words().
+class Observer {
+ public:
+  std::atomic<HcclComm> comm{nullptr};
+  std::atomic<bool> returned{false};
+  std::atomic<bool> over{false};
+
+  std::string words() { return words_.get(); }
+
+ private:
+  std::string observe() {
+    try {
+      CHECK_OK(aclrtSetDevice(0));
+      while (comm == nullptr) {
+        CHECK(!returned);
+        std::this_thread::sleep_for(1ms);
+      }
+      const std::string words = expectToStayInsideCall(comm, returned);
+      over = true;
+      return words;
+    } catch (...) {
+      over = true;
+      throw;
+    }
+  }
+
+  std::future<std::string> words_ = std::async(std::launch::async, [this] { return observe(); });
+};
+
 // Makes a call that another thread waits for with expectToStayInsideCall; that one's own calls may be
 // in the way.
 template <class Call>
@@ -87,25 +118,18 @@ void waitFor(const Condition& condition) {
 }  // namespace
 
 TEST(a_first_call_stays_on_the_host_until_the_peer_has_called) {
-  std::atomic<HcclComm> comm{nullptr};
-  std::atomic<bool> returned{false};
-  std::atomic<bool> observed{false};
-  std::thread observer([&] {
-    CHECK_OK(aclrtSetDevice(0));
-    waitFor([&] { return comm != nullptr; });
-    expectWords(expectToStayInsideCall(comm, returned), {"another thread", "inside HcclSend"});
-    observed = true;
-  });
+  Observer observer;
+  std::atomic<bool> sent{false};
   ranks::run(2, [&](const Rank& r) {
     DeviceMemory data(std::vector<float>(8, static_cast<float>(r.rank)));
     if (r.rank == 0) {
-      comm = r.comm;
+      observer.comm = r.comm;
       CHECK_OK(watched([&] { return HcclSend(data.get(), 8, kFp32, 1, r.comm, r.stream); }));
-      returned = true;
-      CHECK(observed);
+      observer.returned = true;
+      CHECK(observer.over);
     } else {
-      waitFor([&] { return observed.load(); });
-      CHECK(!returned);
+      waitFor([&] { return observer.over.load(); });
+      CHECK(!observer.returned);
       CHECK_OK(HcclRecv(data.get(), 8, kFp32, 0, r.comm, r.stream));
     }
     r.synchronize();
@@ -113,26 +137,18 @@ TEST(a_first_call_stays_on_the_host_until_the_peer_has_called) {
     // From now on the two are linked, so that this rank need not wait for the other's call.
     if (r.rank == 1) {
       CHECK_OK(HcclSend(data.get(), 8, kFp32, 0, r.comm, r.stream));
-      observed = false;
+      sent = true;
     } else {
-      waitFor([&] { return !observed; });
+      waitFor([&] { return sent.load(); });
       CHECK_OK(HcclRecv(data.get(), 8, kFp32, 1, r.comm, r.stream));
     }
     r.synchronize();
   });
-  observer.join();
+  expectWords(observer.words(), {"another thread", "inside HcclSend"});
 }
 
 TEST(the_first_call_waits_per_communicator_and_for_all_peers_of_a_collective) {
-  std::atomic<HcclComm> comm{nullptr};
-  std::atomic<bool> returned{false};
-  std::atomic<bool> observed{false};
-  std::thread observer([&] {
-    CHECK_OK(aclrtSetDevice(0));
-    waitFor([&] { return comm != nullptr; });
-    expectToStayInsideCall(comm, returned);
-    observed = true;
-  });
+  Observer observer;
   ranks::run(3, [&](const Rank& r) {
     ranks::link(r);  // of the world; the sub-communicator has links of its own
     HcclCommConfig config;
@@ -143,55 +159,53 @@ TEST(the_first_call_waits_per_communicator_and_for_all_peers_of_a_collective) {
     CHECK_OK(HcclCreateSubCommConfig(&world, 3, members, 1, r.rank, &config, &sub));
     DeviceMemory data(std::vector<float>(4, static_cast<float>(r.rank)));
     if (r.rank == 0) {
-      comm = sub;
+      observer.comm = sub;
     } else if (r.rank == 2) {
-      waitFor([&] { return observed.load(); });
+      waitFor([&] { return observer.over.load(); });
     }
     CHECK_OK(watched([&] { return HcclBroadcast(data.get(), 4, kFp32, 1, sub, r.stream); }));
-    returned = returned || r.rank == 0;
+    observer.returned = observer.returned || r.rank == 0;
     r.synchronize();
     CHECK(data.download<float>() == std::vector<float>(4, 1.0f));
     CHECK_OK(HcclCommDestroy(sub));
   });
-  observer.join();
+  expectWords(observer.words(), {"inside HcclBroadcast"});
 }
 
 TEST(a_peer_without_a_first_call_is_named_with_what_it_does) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "3000");
-  std::atomic<HcclComm> comm{nullptr};
-  std::atomic<bool> returned{false};
-  std::atomic<bool> inside{false};
+  const ranks::TimeLimit limit(1000);
+  const std::string waited = "rank 0 waited " + limit.words();
+  Observer observer;
   std::atomic<int> over{0};
-  std::thread observer([&] {
-    CHECK_OK(aclrtSetDevice(0));
-    waitFor([&] { return comm != nullptr; });
-    expectToStayInsideCall(comm, returned);
-    inside = true;
-  });
   ranks::run(3, [&](const Rank& r) {
     DeviceMemory data(std::vector<float>(8, 1.0f));
     if (r.rank < 2) {
-      comm = r.rank == 0 ? r.comm : comm.load();
-      waitFor([&] { return r.rank == 0 || inside; });
+      if (r.rank == 0) {
+        observer.comm = r.comm;
+      }
+      waitFor([&] { return r.rank == 0 || observer.over; });
       // Rank 0 waits for rank 1, which waits for rank 2, which does nothing: all learn the same.
       CHECK_FAILS(HCCL_E_TIMEOUT,
                   watched([&] {
-                    return HcclSend(data.get(), 8, kFp32, r.rank + 1, r.comm, r.stream);
+                    const HcclResult result =
+                        HcclSend(data.get(), 8, kFp32, r.rank + 1, r.comm, r.stream);
+                    observer.returned = observer.returned || result != HCCL_E_UNAVAIL;
+                    return result;
                   }),
-                  "rank 0 waited 3000 ms (CANN4J_CPU_HCCL_TIMEOUT_MS) in HcclSend(count 8, "
-                  "HCCL_DATA_TYPE_FP32) to rank 1",
+                  waited + " (CANN4J_CPU_HCCL_TIMEOUT_MS) in HcclSend(count 8, "
+                           "HCCL_DATA_TYPE_FP32) to rank 1",
                   "rank 1 waits in HcclSend(count 8, HCCL_DATA_TYPE_FP32) to rank 2 for rank 2",
                   "thread of its own");
       ++over;
     }
     waitFor([&] { return over == 2; });
     CHECK_FAILS(HCCL_E_REMOTE, HcclBarrier(r.comm, r.stream), "can only be destroyed",
-                "rank 0 waited 3000 ms");
+                waited);
     HcclResult error = HCCL_SUCCESS;
     CHECK_OK(HcclGetCommAsyncError(r.comm, &error));
     CHECK_EQ(error, HCCL_E_REMOTE);
   });
-  observer.join();
+  observer.words();
   // A rank that has called, but nothing that concerns the other; and one that has not.
   std::atomic<int> done{0};
   ranks::run(3, [&](const Rank& r) {
@@ -213,7 +227,7 @@ TEST(a_peer_without_a_first_call_is_named_with_what_it_does) {
 }
 
 TEST(one_thread_cannot_drive_two_ranks) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "300");
+  const ranks::TimeLimit limit(300);
   int32_t devices[] = {0, 1};
   HcclComm comms[2];
   CHECK_OK(HcclCommInitAll(2, devices, comms));

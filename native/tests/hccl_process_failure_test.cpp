@@ -177,8 +177,8 @@ TEST(who_waits_for_one_that_left_is_told) {
 }
 
 TEST(a_process_that_never_joins_is_named_on_all_others) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "700");
-  processes::start(THIS_TEST, {{0}, {1}, {2}, {3}}, {}, [](const Process& process) {
+  const ranks::TimeLimit limit(700);
+  processes::start(THIS_TEST, {{0}, {1}, {2}, {3}}, {}, [&](const Process& process) {
     const HcclRootInfo rootInfo = process.rootInfo();
     process.onThreads([&](uint32_t rank) {
       HcclComm comm = nullptr;
@@ -189,7 +189,7 @@ TEST(a_process_that_never_joins_is_named_on_all_others) {
         return;
       }
       CHECK_FAILS(HCCL_E_TIMEOUT, HcclCommInitRootInfo(4, &rootInfo, rank, &comm),
-                  "rank 3 of 4 did not come", "700 ms", "CANN4J_CPU_HCCL_TIMEOUT_MS");
+                  "rank 3 of 4 did not come", limit.words(), "CANN4J_CPU_HCCL_TIMEOUT_MS");
       process.meet();
     });
     if (process.index() == 0) {
@@ -251,7 +251,7 @@ TEST(a_forked_child_does_not_keep_a_connection_alive) {
 }
 
 TEST(the_process_of_the_root_may_wait_without_a_rank) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "700");
+  const ranks::TimeLimit limit(700);
   processes::start(THIS_TEST, {{0}, {1}, {2}}, {}, [](const Process& process) {
     const HcclRootInfo rootInfo = process.rootInfo();
     process.onThreads([&](uint32_t rank) {
@@ -266,9 +266,9 @@ TEST(the_process_of_the_root_may_wait_without_a_rank) {
 }
 
 TEST(a_rank_that_never_calls_is_named_on_all_others) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "700");
+  const ranks::TimeLimit limit(700);
   for (const Shape& shape : {Shape{{0}, {1}, {2}}, Shape{{2}, {1}, {0}}}) {
-    processes::start(THIS_TEST, shape, {}, [](const Process& process) {
+    processes::start(THIS_TEST, shape, {}, [&](const Process& process) {
       const HcclRootInfo rootInfo = process.rootInfo();
       process.onThreads([&](uint32_t rank) {
         join(process, rootInfo, rank, [&](const Rank& r) {
@@ -277,7 +277,7 @@ TEST(a_rank_that_never_calls_is_named_on_all_others) {
             CHECK_OK(HcclAllReduce(data.get(), data.get(), 4, kFp32, HCCL_REDUCE_SUM, r.comm,
                                    r.stream));
             CHECK_FAILS(ACL_ERROR_RT_AICPU_EXCEPTION, aclrtSynchronizeStream(r.stream),
-                        "rank 2 is missing", "HcclAllReduce(count 4", "700 ms");
+                        "rank 2 is missing", "HcclAllReduce(count 4", limit.words());
           }
           waitForAsyncError(r.comm);
           CHECK_FAILS(HCCL_E_REMOTE, HcclBarrier(r.comm, r.stream), "rank 2 is missing");
@@ -290,9 +290,9 @@ TEST(a_rank_that_never_calls_is_named_on_all_others) {
 }
 
 TEST(a_rank_that_makes_no_first_call_is_named_on_all_others) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "700");
+  const ranks::TimeLimit limit(700);
   for (const Shape& shape : {Shape{{0}, {1}, {2}}, Shape{{2}, {1}, {0}}}) {
-    processes::start(THIS_TEST, shape, {}, [](const Process& process) {
+    processes::start(THIS_TEST, shape, {}, [&](const Process& process) {
       const HcclRootInfo rootInfo = process.rootInfo();
       process.onThreads([&](uint32_t rank) {
         ranks::onCommunicator(3, rootInfo, rank, [&](const Rank& r) {
@@ -302,7 +302,7 @@ TEST(a_rank_that_makes_no_first_call_is_named_on_all_others) {
                                                     HCCL_REDUCE_SUM, r.comm, r.stream);
             CHECK(result == HCCL_E_TIMEOUT || result == HCCL_E_REMOTE);
             expectWords(ranks::recentWords(),
-                        {"first calls", "rank 2 has made no call", "700 ms"});
+                        {"first calls", "rank 2 has made no call", limit.words()});
           }
           waitForAsyncError(r.comm);
           CHECK_FAILS(HCCL_E_REMOTE, HcclBarrier(r.comm, r.stream), "rank 2 has made no call");
@@ -340,7 +340,7 @@ TEST(a_killed_process_ends_the_first_calls_of_all_others) {
 }
 
 TEST(a_process_that_is_stopped_does_not_stop_the_others) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "500");
+  const ranks::TimeLimit limit(500);
   processes::start(THIS_TEST, {{0}, {1}}, {0}, [](const Process& process) {
     const HcclRootInfo rootInfo = process.rootInfo();
     pid_t stopped = getpid();

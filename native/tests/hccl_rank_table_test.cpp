@@ -247,7 +247,7 @@ TEST(ranks_with_contradicting_tables_and_missing_ranks) {
   std::string other = with(own, "\"rank_id\": \"1\"", "\"rank_id\": \"x\"");
   other = with(other, "\"rank_id\": \"2\"", "\"rank_id\": \"1\"");
   TableFile swapped(with(other, "\"rank_id\": \"x\"", "\"rank_id\": \"2\""));
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "2000");
+  const ranks::TimeLimit limit(2000);
   ranks::onThreads(3, [&](uint32_t rank) {
     const uint32_t device = rank == 0 ? 2 : rank - 1;
     CHECK_OK(aclrtSetDevice(static_cast<int32_t>(device)));

@@ -344,7 +344,7 @@ TEST(sides_that_disagree_both_get_an_error) {
 }
 
 TEST(a_peer_that_never_comes_is_named) {
-  ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
+  const ranks::TimeLimit limit(1000);
   std::atomic<int> over{0};
   ranks::run(3, [&](const Rank& r) {
     ranks::link(r);
@@ -354,7 +354,7 @@ TEST(a_peer_that_never_comes_is_named) {
       CHECK_OK(HcclRecv(data.get(), 16, HCCL_DATA_TYPE_FP32, 2, r.comm, r.stream));
       CHECK_FAILS(ACL_ERROR_RT_AICPU_EXCEPTION, aclrtSynchronizeStream(r.stream),
                   "rank 0's HcclRecv(count 16, HCCL_DATA_TYPE_FP32) from rank 2 was not complete",
-                  "rank 2 is missing", "1000 ms", "CANN4J_CPU_HCCL_TIMEOUT_MS");
+                  "rank 2 is missing", limit.words(), "CANN4J_CPU_HCCL_TIMEOUT_MS");
       CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(999));
       CHECK(asyncError(r.comm) != HCCL_SUCCESS);
       CHECK_FAILS(HCCL_E_REMOTE, HcclSend(data.get(), 1, HCCL_DATA_TYPE_FP32, 1, r.comm, r.stream),
@@ -369,7 +369,7 @@ TEST(a_peer_that_never_comes_is_named) {
 
 TEST(two_ranks_that_send_first_are_reported_but_not_in_a_batch) {
   {
-    ranks::Variable timeout("CANN4J_CPU_HCCL_TIMEOUT_MS", "1000");
+    const ranks::TimeLimit limit(1000);
     ranks::run(2, [](const Rank& r) {
       DeviceMemory out(std::vector<float>(16, static_cast<float>(r.rank)));
       DeviceMemory in(std::vector<float>(16, -1.0f));
