@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Callbacks of streams: those of subscribed threads, and host functions.
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <functional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -77,7 +81,59 @@ bool isBusy(aclrtStream stream) {
   return status == ACL_STREAM_STATUS_NOT_READY;
 }
 
+void throws(void*) { throw std::runtime_error("no such file"); }
+
+// What a child, in which nothing has happened yet, says before it aborts.
+std::string lastWords(void (*body)()) {
+  int ends[2];
+  CHECK_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    alarm(60);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    body();
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string words;
+  char part[512];
+  for (ssize_t size; (size = read(ends[0], part, sizeof part)) > 0;) {
+    words.append(part, static_cast<size_t>(size));
+  }
+  close(ends[0]);
+  int status = 0;
+  CHECK_EQ(waitpid(child, &status, 0), child);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  return words;
+}
+
 }  // namespace
+
+// The first of these, because it is about processes that have not used a device yet.
+TEST(aCallbackThatThrowsEndsTheProgramWithItsWords) {
+  const auto inHostFunction = [] {
+    device::use();
+    device::Stream stream;
+    CHECK_OK(aclrtLaunchHostFunc(stream, throws, nullptr));
+    stream.synchronize();
+  };
+  const auto inReport = [] {
+    device::use();
+    device::Stream stream;
+    CHECK_OK(aclrtSubscribeReport(static_cast<uint64_t>(pthread_self()), stream));
+    CHECK_OK(aclrtLaunchCallback(throws, nullptr, ACL_CALLBACK_BLOCK, stream));
+    aclrtProcessReport(-1);
+  };
+  for (void (*body)() : {+inHostFunction, +inReport}) {
+    const std::string words = lastWords(body);
+    if (words.find("no such file") == std::string::npos) {
+      check::failed(__FILE__, __LINE__, "it said: " + words);
+    }
+  }
+}
 
 TEST(callbacksRunInTheirThreadAndInOrder) {
   device::use();

@@ -89,7 +89,7 @@ aclError aclrtLaunchHostFunc(aclrtStream handle, aclrtHostFunc fn, void* args) {
       runHostFunction([fn, args, done = std::move(done)] {
         {
           const InsideCallback inside;
-          fn(args);
+          callBack(fn, args);
         }
         done(ACL_SUCCESS);
       });

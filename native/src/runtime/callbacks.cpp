@@ -268,7 +268,7 @@ aclError processCallback(const char* function, int32_t timeout) {
   }
   {
     const InsideCallback inside;
-    report.callback(report.userData);
+    callBack(report.callback, report.userData);
   }
   if (report.done) {
     report.done(ACL_SUCCESS);

@@ -18,6 +18,9 @@ class InsideCallback {
   ~InsideCallback();
 };
 
+// Calls a function of the program, which must not throw.
+void callBack(aclrtCallback callback, void* userData);
+
 // Runs on one of the threads that host functions have for themselves: they may block each other,
 // and the pool's threads must never be blocked.
 void runHostFunction(std::function<void()> function);
