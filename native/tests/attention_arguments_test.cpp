@@ -183,11 +183,16 @@ TEST(sequence_arrays) {
   refused(161001, "actualSeqQLen", Layout::TND, [](Call& c) { c.qEnds.reset(); });
   refused(161001, "actualSeqKvLen", Layout::TND, [](Call& c) { c.kvEnds.reset(); });
   refused(161002, "2 entries and actualSeqKvLen 1", Layout::TND, [](Call& c) { c.kvEnds.reset(new IntArray({12})); });
-  refused(161002, "sequence 1 ends at query row 13 of 12", Layout::TND,
+  refused(161002, "sequence 1 has 7 queries from row 6 of 12 on", Layout::TND,
           [](Call& c) { c.qEnds.reset(new IntArray({6, 13})); });
-  refused(161002, "key row 13 of 12", Layout::TND, [](Call& c) { c.kvEnds.reset(new IntArray({6, 13})); });
-  refused(161002, "sequence 1 ends at query row 6 of 12", Layout::TND,
+  refused(161002, "7 keys from row 6 of 12 on", Layout::TND, [](Call& c) { c.kvEnds.reset(new IntArray({6, 13})); });
+  refused(161002, "sequence 1 has 9223372036854775807 queries from row 0 of 12 on", Layout::TND,
           [](Call& c) { c.qEnds.reset(new IntArray({INT64_MIN, 6})); });
+  // A fall takes nothing away: the lengths are 2, 0 and 11.
+  refused(161002, "sequence 2 has 11 queries from row 2 of 12 on", Layout::TND, [](Call& c) {
+    c.qEnds.reset(new IntArray({2, 1, 12}));
+    c.kvEnds.reset(new IntArray({2, 2, 12}));
+  });
   refused(561002, "needs no more queries than keys in every sequence; sequence 1 has 7 and 6", Layout::TND, [](Call& c) { c.qEnds.reset(new IntArray({5, 12})); });
 }
 

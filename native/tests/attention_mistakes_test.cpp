@@ -406,7 +406,7 @@ Expected wrongSequenceArrays(Scene& s) {
     default:
       ends.back() = s.oneOf({int64_t{1} << 20, INT64_MAX});
       array = s.array(ends);
-      return {161002, "sequence " + std::to_string(ends.size() - 1) + " ends at"};
+      return {161002, "sequence " + std::to_string(ends.size() - 1) + " has "};
   }
   array = s.array(ends);
   return {161002, "one end per sequence in each"};

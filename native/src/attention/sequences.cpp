@@ -41,8 +41,9 @@ aclnnStatus readPacked(const Arguments& a, Request* r) {
     const int64_t kvLength = lengthAt(kvEnds, n);
     if (qLength > r->query.rows - qRow || kvLength > r->key.rows - kvRow) {
       return fail(ACLNN_ERR_PARAM_INVALID,
-                  "%s: sequence %zu ends at query row %" PRId64 " of %" PRId64 " and key row %" PRId64 " of %" PRId64,
-                  a.op, n, qEnds[n], r->query.rows, kvEnds[n], r->key.rows);
+                  "%s: sequence %zu has %" PRId64 " queries from row %" PRId64 " of %" PRId64 " on and %" PRId64
+                  " keys from row %" PRId64 " of %" PRId64 " on",
+                  a.op, n, qLength, qRow, r->query.rows, kvLength, kvRow, r->key.rows);
     }
     r->sequences.push_back(sequenceOf(*r, 0, qRow, kvRow, qLength, kvLength, qRow));
     qRow += qLength;

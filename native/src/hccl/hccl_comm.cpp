@@ -5,6 +5,7 @@
 
 #include "hccl/creation.hpp"
 #include "runtime/error.hpp"
+#include "runtime/options.hpp"
 
 namespace cann4j::hccl {
 namespace {
@@ -173,6 +174,9 @@ const char* HcclGetErrorString(HcclResult code) {
   return index < std::size(kTexts) ? kTexts[index] : "unknown error";
 }
 
-uint32_t HcclGetCommConfigCapability(void) { return HCCL_COMM_CONFIG_RESERVED; }
+uint32_t HcclGetCommConfigCapability(void) {
+  // What CANN 8.1 calls RESERVED has another meaning since.
+  return options().is81 ? HCCL_COMM_CONFIG_WORLD_RANKID : HCCL_COMM_CONFIG_RESERVED;
+}
 
 }  // extern "C"
