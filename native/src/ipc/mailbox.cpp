@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr size_t kRoom = size_t{64} << 10;
 constexpr size_t kLongest = size_t{16} << 10;
+constexpr std::chrono::microseconds kPatience{3};
 
 struct Header {
   uint64_t sequence;
@@ -100,7 +102,17 @@ bool Mailbox::put(uint64_t sequence, const std::string& bytes) {
   return true;
 }
 
-bool Mailbox::mustWake() { return !out_.isLookedAt.load() && !out_.isWaking.exchange(true); }
+// To be woken costs the other side, and this one, more than to wait until it looks by itself, as it
+// soon does between two operations.
+bool Mailbox::mustWake() {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  do {
+    if (out_.isLookedAt.load() || out_.isWaking.load()) {
+      return false;
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return !out_.isWaking.exchange(true);
+}
 
 bool Mailbox::hasMessage() const {
   return in_.written.load(std::memory_order_acquire) != in_.read.load(std::memory_order_relaxed);
