@@ -5,6 +5,7 @@ import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Stream;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.internal.ffi.cann_h;
+import io.github.cann4j.internal.toolkit.OptionalFunctions;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -148,6 +149,71 @@ public final class LayerOps {
                 executor),
         cann_h.aclnnApplyRotaryPosEmb$address());
     Operator.keep(query, key, cos, sin);
+  }
+
+  /**
+   * out = x · cos + rotate(x) · sin ({@code aclnnRotaryPositionEmbedding}). Where
+   * both elements of a pair have the same angle, the same call with −sin turns back, which is the
+   * gradient; not so in {@link RotaryMode#INTERLEAVE_HALF}, which also reorders.
+   *
+   * @param x four dimensions, the last one the head's; FLOAT, FLOAT16 or BF16
+   * @param cos of x's type; the first three dimensions are x's or 1
+   * @param sin as cos
+   * @param mode which elements belong together
+   * @param out x's type and shape
+   * @param stream the stream
+   * @param workspace the stream's workspace
+   * @throws UnsupportedOperationException if the toolkit lacks the operator, as CANN 8.1 does
+   */
+  public static void rotaryPositionEmbedding(
+      Tensor x,
+      Tensor cos,
+      Tensor sin,
+      RotaryMode mode,
+      Tensor out,
+      Stream stream,
+      Workspace workspace) {
+    OperandChecks.requireDevice(stream, x, cos, sin, out);
+    OperandChecks.requireFloating(x, "x");
+    OperandChecks.requireRank(x, "x", 4);
+    if (x.size(3) == 0 || x.size(3) % mode.parts() != 0) {
+      throw new IllegalArgumentException(
+          "the last dimension of x (%s) is no multiple of %d, which %s needs"
+              .formatted(x, mode.parts(), mode));
+    }
+    OperandChecks.requireSameType(cos, "cos", x, "x");
+    OperandChecks.requireRank(cos, "cos", 4);
+    long[] angles = x.shape();
+    for (int i = 0; i < 3; i++) {
+      angles[i] = cos.size(i) == 1 ? 1 : angles[i];
+    }
+    OperandChecks.requireShape(cos, "cos", angles);
+    OperandChecks.requireSameType(sin, "sin", x, "x");
+    OperandChecks.requireShape(sin, "sin", angles);
+    OperandChecks.requireSameType(out, "out", x, "x");
+    OperandChecks.requireShape(out, "out", x.shape());
+    Overlap.refuse(out, "out", x, "x");
+    Overlap.refuse(out, "out", cos, "cos");
+    Overlap.refuse(out, "out", sin, "sin");
+    OptionalFunctions.require(
+        "aclnnRotaryPositionEmbedding",
+        "an embedding that is not in place",
+        "use applyRotaryPosEmb, or a newer toolkit");
+    Operator.run(
+        "aclnnRotaryPositionEmbedding",
+        stream,
+        workspace,
+        (size, executor) ->
+            cann_h.aclnnRotaryPositionEmbeddingGetWorkspaceSize(
+                x.handle(),
+                cos.handle(),
+                sin.handle(),
+                mode.code(),
+                out.handle(),
+                size,
+                executor),
+        cann_h.aclnnRotaryPositionEmbedding$address());
+    Operator.keep(x, cos, sin, out);
   }
 
   /**
