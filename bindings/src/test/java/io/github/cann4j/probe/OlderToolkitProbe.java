@@ -6,9 +6,9 @@ import io.github.cann4j.acl.DataType;
 import io.github.cann4j.acl.Tensor;
 import io.github.cann4j.aclnn.FlashAttentionVarLenScore;
 import io.github.cann4j.aclnn.Layout;
-import io.github.cann4j.aclnn.LayerOps;
 import io.github.cann4j.aclnn.RingAttentionUpdate;
 import io.github.cann4j.aclnn.RotaryMode;
+import io.github.cann4j.aclnn.RotaryOps;
 import io.github.cann4j.aclnn.SoftmaxLayout;
 import io.github.cann4j.hccl.Communicator;
 import io.github.cann4j.support.Bench;
@@ -32,7 +32,7 @@ public final class OlderToolkitProbe {
       Tensor turned = bench.garbage(DataType.FLOAT, 1, 1, 1, 64);
       say(
           () ->
-              LayerOps.rotaryPositionEmbedding(
+              RotaryOps.rotaryPositionEmbedding(
                   four, four, four, RotaryMode.HALF, turned, bench.stream, bench.workspace));
       say(() -> alone.allToAllVC(x, new long[][] {{128}}, out, bench.stream));
       var attention =
@@ -65,10 +65,7 @@ public final class OlderToolkitProbe {
               .softmaxSum(newSum);
       say(update::build);
       // What fails for want of a function breaks nothing.
-      attention
-          .softmaxLayout(SoftmaxLayout.BY_SEQUENCE)
-          .build()
-          .run(bench.stream, bench.workspace);
+      attention.softmaxLayout(SoftmaxLayout.BY_SEQUENCE).build().run(bench.stream, bench.workspace);
       alone.barrier(bench.stream);
       bench.stream.synchronize();
       System.out.println("WORKS");

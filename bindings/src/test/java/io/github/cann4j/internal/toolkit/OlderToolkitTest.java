@@ -19,7 +19,11 @@ class OlderToolkitTest {
             .variable("CANN4J_CPU_VERSION", "8.1")
             .run();
     List<String> said =
-        output.lines().filter(line -> !line.contains(" INFO ")).map(OlderToolkitTest::brief).toList();
+        output
+            .lines()
+            .filter(line -> !line.contains(" INFO "))
+            .map(OlderToolkitTest::brief)
+            .toList();
     assertEquals(
         List.of(
             "VERSION 8.1.RC1",
@@ -35,6 +39,7 @@ class OlderToolkitTest {
 
   /** Leaves the function of a refusal. */
   private static String brief(String line) {
-    return line.replaceFirst("^REFUSED the CPU toolkit 8\\.1\\.RC1 has no (\\w+), .*; .*", "REFUSED $1");
+    return line.replaceFirst(
+        "^REFUSED the CPU toolkit 8\\.1\\.RC1 has no (\\w+), .*; .*", "REFUSED $1");
   }
 }
