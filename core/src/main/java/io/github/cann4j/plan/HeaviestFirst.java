@@ -133,13 +133,13 @@ final class HeaviestFirst {
     int place = 0;
     while (room > 0) {
       ShardPool.Piece best = pool.at(place);
-      if (best != null && !fits(best, target)) {
+      boolean fits = best != null && fits(best, target);
+      if (best != null && !fits) {
         best = pool.at(firstFitting(best.place() + 1));
+        fits = best != null && fits(best, target);
       }
       place = best == null ? pool.places() : best.place();
-      if (best != null && !fits(best, target)) {
-        best = null;
-      }
+      best = fits ? best : null;
       for (ShardPool.Piece piece : pool.pieces()) {
         if ((best == null || piece.work() >= best.work()) && fits(piece, target)) {
           best = piece;

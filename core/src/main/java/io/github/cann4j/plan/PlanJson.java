@@ -71,6 +71,7 @@ public final class PlanJson {
     json.writeStringField("pattern", plan.pattern().name());
     json.writeNumberField("maxSequencesPerCall", plan.maxSequencesPerCall());
     json.writeNumberField("maxPairsPerCall", plan.maxPairsPerCall());
+    json.writeNumberField("maxMaskBytes", plan.maxMaskBytes());
     json.writeNumberField("kvBytesPerRow", kvBytesPerRow);
     json.writeNumberField("gradientBytesPerRow", gradientBytesPerRow);
     json.writeNumberField("work", plan.totalWork());

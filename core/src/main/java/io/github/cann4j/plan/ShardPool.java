@@ -11,9 +11,9 @@ import java.util.List;
 final class ShardPool {
   private final ShardProblem problem;
   private final int documents;
-  // Binary indexed trees over the whole documents, the lightest first.
-  private final long[] rowSums;
-  private final long[] workSums;
+  // Binary indexed tree over the whole documents, the lightest first: rows and work of each node,
+  // side by side because both are always wanted.
+  private final long[] sums;
   // Links from a place to the nearest document that is here: at it or after it, and before it.
   private final int[] next;
   private final int[] previous;
@@ -44,18 +44,17 @@ final class ShardPool {
   ShardPool(ShardProblem problem) {
     this.problem = problem;
     documents = problem.documents();
-    rowSums = new long[documents + 1];
-    workSums = new long[documents + 1];
+    sums = new long[2 * (documents + 1)];
     next = new int[documents + 1];
     previous = new int[documents + 1];
     for (int i = 1; i <= documents; i++) {
       int document = problem.byWork(documents - i);
-      rowSums[i] += problem.rows(document);
-      workSums[i] += problem.work(document);
+      sums[2 * i] += problem.rows(document);
+      sums[2 * i + 1] += problem.work(document);
       int parent = i + (i & -i);
       if (parent <= documents) {
-        rowSums[parent] += rowSums[i];
-        workSums[parent] += workSums[i];
+        sums[2 * parent] += sums[2 * i];
+        sums[2 * parent + 1] += sums[2 * i + 1];
       }
       next[i] = i;
       previous[i] = i;
@@ -125,8 +124,8 @@ final class ShardPool {
       next[piece.place] = piece.place + 1;
       previous[piece.place + 1] = piece.place;
       for (int i = documents - piece.place; i <= documents; i += i & -i) {
-        rowSums[i] -= piece.rows();
-        workSums[i] -= piece.work;
+        sums[2 * i] -= piece.rows();
+        sums[2 * i + 1] -= piece.work;
       }
     } else {
       pieces.remove(piece);
@@ -176,10 +175,10 @@ final class ShardPool {
     long sum = 0;
     int i = 0;
     for (int bit = Integer.highestOneBit(documents); bit > 0; bit >>= 1) {
-      if (i + bit <= documents && rowSums[i + bit] <= left) {
+      if (i + bit <= documents && sums[2 * (i + bit)] <= left) {
         i += bit;
-        left -= rowSums[i];
-        sum += workSums[i];
+        left -= sums[2 * i];
+        sum += sums[2 * i + 1];
       }
     }
     lightCount = i;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.github.cann4j.packing.PackedSequence;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -33,6 +34,20 @@ class PlanJsonTest {
         throw new AssertionError("batch with seed " + seed + ": " + plan, e);
       }
     }
+  }
+
+  @Test
+  void theLimitsAreSaid() throws IOException {
+    Map<?, ?> plan =
+        json(
+            ContextParallelPlan.builder(PackedSequence.ofLengths(5, 3), CpGrid.ring(2))
+                .maxSequencesPerCall(3)
+                .maxPairsPerCall(7)
+                .maxMaskBytes(1000)
+                .build());
+    assertEquals(3, Checker.number(plan, "maxSequencesPerCall"));
+    assertEquals(7, Checker.number(plan, "maxPairsPerCall"));
+    assertEquals(1000, Checker.number(plan, "maxMaskBytes"));
   }
 
   private static Map<?, ?> json(ContextParallelPlan plan) throws IOException {
