@@ -15,7 +15,9 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -192,16 +194,34 @@ class Team {
       environment.push_back(*entry);
     }
     environment.push_back(nullptr);
-    std::string program = "/proc/self/exe";
-    std::string name = test;
-    char* arguments[] = {program.data(), name.data(), nullptr};
+    std::vector<std::string> words = emulator();
+    words.push_back(ownPath());
+    words.push_back(test);
+    std::vector<char*> arguments;
+    for (std::string& word : words) {
+      arguments.push_back(word.data());
+    }
+    arguments.push_back(nullptr);
     pid_t process = -1;
-    CHECK_EQ(posix_spawn(&process, program.c_str(), &actions, nullptr, arguments,
+    CHECK_EQ(posix_spawn(&process, arguments[0], &actions, nullptr, arguments.data(),
                          environment.data()),
              0);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     members_.push_back({process, ends[0], std::nullopt});
+  }
+
+  // The command that runs programs of another architecture, or nothing.
+  static std::vector<std::string> emulator() {
+    const char* launch = std::getenv("CANN4J_TEST_LAUNCH");
+    std::istringstream text(launch != nullptr ? launch : "");
+    return {std::istream_iterator<std::string>(text), {}};
+  }
+
+  static std::string ownPath() {
+    char path[4096] = {};
+    CHECK(readlink("/proc/self/exe", path, sizeof path - 1) > 0);
+    return path;
   }
 
   void relay(size_t from) {

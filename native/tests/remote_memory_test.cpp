@@ -95,6 +95,6 @@ TEST(aForkedChildHasNoPartInIt) {
   }
   int status = -1;
   CHECK_EQ(waitpid(child, &status, 0), child);
-  CHECK_EQ(status, 0);
+  CHECK(status == 0 || check::isEmulated());  // qemu passes no advice on
   CHECK(buffer.read() == std::vector<int>{7});
 }

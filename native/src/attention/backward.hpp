@@ -165,7 +165,8 @@ static int64_t fillExtras(const Problem& p, const BackwardScratch& s, const Sequ
 
 using WideTile = Tile<kWideRows, kWideVectors>;
 
-// Where products read a tile whose rows are their depth. `to` is that of its first row.
+// Where products read a tile whose rows are their depth, rounded as the matrix units of an NPU want their operands.
+// `to` is that of its first row.
 template <ElementType T>
 CANN4J_INLINE void storeSteps(Unit<T>* to, int64_t stride, const WideTile& tile) {
 #pragma GCC unroll 16
@@ -176,7 +177,7 @@ CANN4J_INLINE void storeSteps(Unit<T>* to, int64_t stride, const WideTile& tile)
       if constexpr (kPairs<T>) {
         store(at, pairUp(toHalves(tile.c[r][v]), toHalves(tile.c[r + 1][v])));
       } else {
-        store(at, tile.c[r][v]);
+        store(at, roundTo<T>(tile.c[r][v]));
       }
     }
   }
