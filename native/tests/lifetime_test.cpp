@@ -2,7 +2,9 @@
 // What happens to objects and memory between the phases, after them and after their end.
 #include "aclnn/executor.hpp"
 
+#include <atomic>
 #include <cstdio>
+#include <thread>
 
 #include "aclnnop/aclnn_add.h"
 #include "aclnnop/aclnn_cat.h"
@@ -198,6 +200,43 @@ TEST(freedWorkspacesAreErrorsOfTheStreamToo) {
   make();
   CHECK_FAILS(cann4j::launch("op", workspace, 64, executor, stream), ACLNN_ERR_PARAM_INVALID,
               "live allocation");
+}
+
+TEST(whatOneThreadDestroysAnotherMayBeReading) {
+  device::use();
+  device::Buffer<float> memory(std::vector<float>{0, 0});
+  std::atomic<aclTensor*> shared{newTensor(memory.address(), 2)};
+  std::atomic<bool> over{false};
+  std::atomic<int> prepared{0};
+  std::atomic<int> refused{0};
+  std::thread reader([&] {
+    device::use();
+    while (!over || refused == 0) {
+      uint64_t size = 0;
+      aclOpExecutor* executor = nullptr;
+      const aclnnStatus status = aclnnInplaceExpGetWorkspaceSize(shared, &size, &executor);
+      prepared += status == ACLNN_SUCCESS ? 1 : 0;
+      refused += status == ACLNN_ERR_PARAM_INVALID ? 1 : 0;
+      if (status == ACLNN_SUCCESS) {
+        aclDestroyAclOpExecutor(executor);
+      }
+    }
+  });
+  for (int i = 0; i < 2000 || prepared == 0; ++i) {
+    aclTensor* old = shared;
+    if (i % 2 == 0) {
+      shared = newTensor(memory.address(), 2);
+    }
+    CHECK_OK(aclDestroyTensor(old));
+    if (i % 2 != 0) {
+      shared = newTensor(memory.address(), 2);
+    }
+  }
+  CHECK_OK(aclDestroyTensor(shared));
+  over = true;
+  reader.join();
+  CHECK(prepared > 0);
+  CHECK(refused > 0);
 }
 
 TEST(listsDestroyWhatTheyOwn) {

@@ -224,13 +224,16 @@ static aclnnStatus launchChecked(const char* op, void* workspace, uint64_t works
       status != ACLNN_SUCCESS) {
     return status;
   }
-  for (DeviceSpan& span : executor->spans) {
-    aclnnStatus status = checkTensorKept(op, span);
-    if (status == ACLNN_SUCCESS) {
-      status = checkMemory(op, span, stream->device());
-    }
-    if (status != ACLNN_SUCCESS) {
-      return status;
+  {
+    std::shared_lock tensorsStay(reading());
+    for (DeviceSpan& span : executor->spans) {
+      aclnnStatus status = checkTensorKept(op, span);
+      if (status == ACLNN_SUCCESS) {
+        status = checkMemory(op, span, stream->device());
+      }
+      if (status != ACLNN_SUCCESS) {
+        return status;
+      }
     }
   }
   Binding binding(workspace == nullptr ? nullptr : toHost(workspace), std::move(executor->spans));

@@ -27,6 +27,7 @@ aclnnStatus onExecutor(const char* function, aclOpExecutor* handle, const Body& 
     return fail(ACLNN_ERR_INNER_NULLPTR, "%s: executor is NULL", function);
   }
   return guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&]() -> aclnnStatus {
+    std::shared_lock argumentsStay(reading());
     const auto status = live<aclOpExecutor>().with(handle, body);
     return status ? *status
                   : fail(ACLNN_ERR_PARAM_INVALID,

@@ -2,6 +2,9 @@
 // What the functions on tensors, scalars, arrays and lists share.
 #pragma once
 
+#include <mutex>
+#include <shared_mutex>
+
 #include "live_objects.hpp"
 #include "runtime/error.hpp"
 #include "tensor.hpp"
@@ -12,6 +15,13 @@ namespace cann4j {
 template <class T>
 LiveObjects<T>& live() {
   static auto& instance = *new LiveObjects<T>;
+  return instance;
+}
+
+// Whoever reads a tensor, scalar, array or list that a caller names holds this shared, so that no other thread destroys
+// it between the check that it is alive and the reading.
+inline std::shared_mutex& reading() {
+  static auto& instance = *new std::shared_mutex;
   return instance;
 }
 
@@ -28,7 +38,11 @@ aclnnStatus checkLive(const char* function, const char* name, const T* object) {
 
 template <class T>
 aclnnStatus destroy(const char* function, const T* object) {
-  if (object == nullptr || live<T>().destroy(object)) {
+  if (object == nullptr) {
+    return ACLNN_SUCCESS;
+  }
+  std::lock_guard nobodyReads(reading());
+  if (live<T>().destroy(object)) {
     return ACLNN_SUCCESS;
   }
   return fail(ACLNN_ERR_PARAM_INVALID, "%s: %p was destroyed or never created", function,
@@ -48,6 +62,7 @@ T* created(const char* function, const Create& create) {
 
 template <class T, class Result, class Read>
 aclnnStatus query(const char* function, const T* object, Result* result, const Read& read) {
+  std::shared_lock stays(reading());
   if (const aclnnStatus status = checkLive(function, "the argument", object);
       status != ACLNN_SUCCESS) {
     return status;

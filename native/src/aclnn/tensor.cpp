@@ -192,11 +192,12 @@ aclnnStatus aclInitTensor(aclTensor* tensor, const int64_t* viewDims, uint64_t v
                           aclDataType dataType, const int64_t* stride, int64_t offset,
                           aclFormat format, const int64_t* storageDims, uint64_t storageDimsNum,
                           void* tensorDataAddr) {
-  if (const aclnnStatus status = checkTensor("aclInitTensor", "tensor", tensor);
-      status != ACLNN_SUCCESS) {
-    return status;
-  }
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, "aclInitTensor", [&] {
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, "aclInitTensor", [&]() -> aclnnStatus {
+    std::lock_guard nobodyReads(reading());
+    if (const aclnnStatus status = checkTensor("aclInitTensor", "tensor", tensor);
+        status != ACLNN_SUCCESS) {
+      return status;
+    }
     aclTensor fields;
     if (!initTensor("aclInitTensor", viewDims, viewDimsNum, dataType, stride, offset, format,
                     storageDims, storageDimsNum, tensorDataAddr, &fields)) {
@@ -244,6 +245,7 @@ aclnnStatus aclGetRawTensorAddr(const aclTensor* tensor, void** addr) {
 }
 
 aclnnStatus aclSetRawTensorAddr(aclTensor* tensor, void* addr) {
+  std::lock_guard nobodyReads(reading());
   const aclnnStatus status = checkTensor("aclSetRawTensorAddr", "tensor", tensor);
   if (status == ACLNN_SUCCESS && tensor->data != addr) {
     tensor->data = addr;

@@ -110,7 +110,10 @@ aclnnStatus destroyList(const char* function, const T* list) {
   if (list == nullptr) {
     return ACLNN_SUCCESS;
   }
-  const auto taken = live<T>().take(list);
+  const auto taken = [&] {
+    std::lock_guard nobodyReads(reading());
+    return live<T>().take(list);
+  }();
   if (!taken) {
     return checkLive(function, "the list", list);
   }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "aclnn/objects.hpp"
 #include "attention/attention.hpp"
 #include "runtime/error.hpp"
 #include "runtime/thread_pool.hpp"
@@ -106,8 +107,10 @@ static aclnnStatus prepareChecked(const Arguments& a, uint64_t* workspaceSize, a
 }
 
 aclnnStatus prepare(const Arguments& a, uint64_t* workspaceSize, aclOpExecutor** executor) {
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, a.op,
-                              [&] { return prepareChecked(a, workspaceSize, executor); });
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, a.op, [&] {
+    std::shared_lock argumentsStay(reading());
+    return prepareChecked(a, workspaceSize, executor);
+  });
 }
 
 }  // namespace cann4j::attention

@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "aclnn/executor.hpp"
+#include "aclnn/objects.hpp"
 #include "aclnn/tensor.hpp"
 #include "runtime/error.hpp"
 
@@ -32,6 +33,7 @@ aclnnStatus phaseOne(const char* op, uint64_t* workspaceSize, aclOpExecutor** ex
       return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: %s is NULL", op,
                   workspaceSize == nullptr ? "workspaceSize" : "executor");
     }
+    std::shared_lock argumentsStay(reading());
     return body(Call{op, workspaceSize, executor});
   });
 }
