@@ -127,8 +127,21 @@ public final class Page {
 
   private static String target(Figure figure, Target target) {
     String verdict =
-        figure.reached(target).map(reached -> reached ? "yes" : "**no**").orElse("not measured");
+        figure
+            .reached(target)
+            .map(reached -> reached ? "yes" : "**no**" + ofFirst(figure, target))
+            .orElse("not measured");
     return figure.describe(target) + ": " + verdict;
+  }
+
+  /** How far a target is from the first reference, which is a limit: some are beyond it. */
+  private static String ofFirst(Figure figure, Target target) {
+    Reference first = figure.references().getFirst();
+    if (target.of().isEmpty() || first.name().startsWith(target.of())) {
+      return "";
+    }
+    double wanted = target.factor() * figure.reference(target.of()).orElseThrow();
+    return ", which is %s × %s".formatted(ratio(wanted / first.value()), first.name());
   }
 
   private static String ratio(double ratio) {
