@@ -79,11 +79,14 @@ inline void onAlarm(int) {
 // An emulator is many times slower, and has its own memory beside ours.
 inline bool isEmulated() { return std::getenv("CANN4J_TEST_EMULATED") != nullptr; }
 
+// Factor of the times that only say how patient a test is.
+inline int slowness() { return isEmulated() ? 15 : 1; }
+
 inline void watch(const char* name) {
   constexpr unsigned kSeconds = 200;
   caseUnderWay = name;
   signal(SIGALRM, onAlarm);
-  alarm(isEmulated() ? 10 * kSeconds : kSeconds);
+  alarm(kSeconds * static_cast<unsigned>(slowness()));
 }
 
 }  // namespace check

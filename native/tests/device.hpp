@@ -122,7 +122,7 @@ class Scalar {
 };
 
 // Waits with patience, but not for ever: what is broken shall fail and not hang.
-inline const int32_t kPatience = check::isEmulated() ? 600000 : 60000;  // milliseconds
+inline const int32_t kPatience = 60000 * check::slowness();  // milliseconds
 
 class Stream {
  public:

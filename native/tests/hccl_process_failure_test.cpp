@@ -17,7 +17,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kFp32 = HCCL_DATA_TYPE_FP32;
-constexpr auto kPromptly = std::chrono::seconds(10);  // the tests' time limit is three times that
+// The tests' time limit is three times that.
+const auto kPromptly = std::chrono::seconds(10) * check::slowness();
 
 std::string processWord(const std::string& process) { return "process " + process; }
 
@@ -72,7 +73,7 @@ void withVictim(const char* test, const Shape& shape, size_t victim,
     process.onThreads([&](uint32_t rank) {
       join(process, rootInfo, rank, [&](const Rank& r) {
         if (process.index() == victim) {
-          std::this_thread::sleep_for(std::chrono::milliseconds(50));
+          std::this_thread::sleep_for(std::chrono::milliseconds(50) * check::slowness());
           kill(getpid(), SIGKILL);
         }
         body(r, dead);

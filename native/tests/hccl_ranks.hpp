@@ -215,7 +215,8 @@ class TimeLimit {
   explicit TimeLimit(int64_t least)
       : milliseconds_(std::getenv("CANN4J_TEST_PROCESS") != nullptr
                           ? std::stoll(std::getenv(kName))
-                          : std::max(least, 50 * millisecondsOfACommunicator())),
+                          : std::max(least * check::slowness(),
+                                     50 * millisecondsOfACommunicator())),
         variable_(kName, std::to_string(milliseconds_).c_str()) {}
 
   // As the words of an error say it.
@@ -239,7 +240,8 @@ class TimeLimit {
 // No test waits for a lost rank much longer than this, unless it chooses a time itself.
 inline const bool limited = [] {
   if (std::getenv("CANN4J_TEST_PROCESS") == nullptr) {
-    setenv("CANN4J_CPU_HCCL_TIMEOUT_MS", "30000", 1);
+    const std::string limit = std::to_string(30000 * check::slowness());
+    setenv("CANN4J_CPU_HCCL_TIMEOUT_MS", limit.c_str(), 1);
   }
   return true;
 }();

@@ -36,7 +36,7 @@ using Shape = std::vector<std::vector<uint32_t>>;
 inline constexpr const char* kIndex = "CANN4J_TEST_PROCESS";
 inline constexpr const char* kCall = "CANN4J_TEST_CALL";
 inline constexpr int kChannel = 3;
-inline constexpr std::chrono::seconds kLimit{120};
+inline const std::chrono::seconds kLimit = std::chrono::seconds(120) * check::slowness();
 
 // Whether this process has carried out what it was started for.
 inline bool& hasRun() {
@@ -73,7 +73,7 @@ class Process {
   void tell(const std::string& text) const { tell(text.data(), text.size()); }
   std::string hear() const {
     pollfd channel{kChannel, POLLIN, 0};
-    CHECK(poll(&channel, 1, 60000) == 1);
+    CHECK(poll(&channel, 1, 60000 * check::slowness()) == 1);
     std::string bytes(8192, '\0');
     const ssize_t size = ::recv(kChannel, bytes.data(), bytes.size(), 0);
     CHECK(size > 0);

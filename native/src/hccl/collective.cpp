@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hccl/collective.hpp"
 
+#include <utility>
+
 #include "hccl/copy.hpp"
 #include "hccl/reduce.hpp"
 
@@ -126,15 +128,19 @@ void scatter(const std::vector<Arrival>& arrivals) {
   copyBlocks(blocks);
 }
 
-// Combines `count` elements that lie at the same offset of all send buffers.
-void reduceTo(const std::vector<Arrival>& arrivals, size_t offset, uint64_t count,
-              const std::vector<void*>& targets) {
+// Of `count` elements that lie at the same offset of all send buffers.
+Reduction reductionOf(const std::vector<Arrival>& arrivals, size_t offset, uint64_t count,
+                      std::vector<void*> targets) {
   std::vector<const void*> sources;
   for (const Arrival& arrival : arrivals) {
     sources.push_back(arrival.send.host() + offset);
   }
+  return {std::move(sources), std::move(targets), count};
+}
+
+void reduce(const std::vector<Arrival>& arrivals, const std::vector<Reduction>& reductions) {
   const Call& call = arrivals.front().call;
-  reduceToAll(sources, targets, count, call.type, call.reduce);
+  reduceAll(reductions, call.type, call.reduce);
 }
 
 void allReduce(const std::vector<Arrival>& arrivals) {
@@ -142,25 +148,29 @@ void allReduce(const std::vector<Arrival>& arrivals) {
   for (const Arrival& arrival : arrivals) {
     targets.push_back(arrival.receive.host());
   }
-  reduceTo(arrivals, 0, arrivals.front().call.count, targets);
+  reduce(arrivals, {reductionOf(arrivals, 0, arrivals.front().call.count, std::move(targets))});
 }
 
 void reduceScatter(const std::vector<Arrival>& arrivals) {
+  std::vector<Reduction> reductions;
   for (const Arrival& target : arrivals) {
-    reduceTo(arrivals, target.call.rank * target.receive.bytes, target.call.count,
-             {target.receive.host()});
+    reductions.push_back(reductionOf(arrivals, target.call.rank * target.receive.bytes,
+                                     target.call.count, {target.receive.host()}));
   }
+  reduce(arrivals, reductions);
 }
 
 void reduceScatterV(const std::vector<Arrival>& arrivals) {
   const size_t width = elementSize(arrivals.front().call.type);
+  std::vector<Reduction> reductions;
   for (const Arrival& target : arrivals) {
     const uint32_t rank = target.call.rank;
     if (const uint64_t count = target.sendLayout.counts[rank]; count > 0) {
-      reduceTo(arrivals, target.sendLayout.displacements[rank] * width, count,
-               {target.receive.host()});
+      reductions.push_back(reductionOf(arrivals, target.sendLayout.displacements[rank] * width,
+                                       count, {target.receive.host()}));
     }
   }
+  reduce(arrivals, reductions);
 }
 
 }  // namespace
@@ -211,7 +221,8 @@ void runCollective(const std::vector<Arrival>& arrivals) {
       break;
     case Op::kReduce: {
       const Call& call = arrivals.front().call;
-      reduceTo(arrivals, 0, call.count, {arrivals[call.root].receive.host()});
+      reduce(arrivals,
+             {reductionOf(arrivals, 0, call.count, {arrivals[call.root].receive.host()})});
       break;
     }
     case Op::kReduceScatter:

@@ -173,23 +173,49 @@ Tiles tilesOf(HcclDataType type, HcclReduceOp op) {
 
 }  // namespace
 
-void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
-                 uint64_t count, HcclDataType type, HcclReduceOp op) {
-  Tiles tiles = tilesOf(type, op);
-  const size_t bytes = count * elementSize(type);
-  Operands operands{sources, targets, isStreaming(targets.size() * bytes)};
-  if (!isParallel((sources.size() + targets.size()) / 2 * bytes) || count <= kTile) {
-    tiles(operands, 0, count);
-    return;
+void reduceAll(const std::vector<Reduction>& reductions, HcclDataType type, HcclReduceOp op) {
+  const Tiles tiles = tilesOf(type, op);
+  const size_t width = elementSize(type);
+  size_t moved = 0;
+  size_t written = 0;
+  uint64_t total = 0;
+  for (const auto& [sources, targets, count] : reductions) {
+    moved += (sources.size() + targets.size()) * count * width / 2;
+    written += targets.size() * count * width;
+    total += count;
   }
   // A few for every thread.
-  const uint64_t share = count / (4 * static_cast<uint64_t>(ThreadPool::instance().threads()));
-  const uint64_t length = std::clamp((share + kTile - 1) / kTile * kTile, kTile, kJob);
-  const auto jobs = static_cast<int64_t>((count + length - 1) / length);
-  ThreadPool::instance().parallelForOpen(jobs, [&](int64_t job) {
-    const uint64_t begin = static_cast<uint64_t>(job) * length;
-    tiles(operands, begin, std::min(count, begin + length));
-  });
+  const uint64_t share = total / (4 * static_cast<uint64_t>(ThreadPool::instance().threads()));
+  const bool isShared = isParallel(moved);
+  const uint64_t length = isShared ? std::clamp((share + kTile - 1) / kTile * kTile, kTile, kJob)
+                                   : std::max<uint64_t>(total, 1);
+  struct Job {
+    const Reduction* reduction;
+    uint64_t begin;
+  };
+  std::vector<Job> jobs;
+  for (const Reduction& reduction : reductions) {
+    for (uint64_t begin = 0; begin < reduction.count; begin += length) {
+      jobs.push_back({&reduction, begin});
+    }
+  }
+  const auto carryOut = [&](int64_t index) {
+    const auto& [reduction, begin] = jobs[static_cast<size_t>(index)];
+    tiles({reduction->sources, reduction->targets, isStreaming(written)}, begin,
+          std::min(reduction->count, begin + length));
+  };
+  if (isShared) {
+    ThreadPool::instance().parallelForOpen(static_cast<int64_t>(jobs.size()), carryOut);
+    return;
+  }
+  for (size_t index = 0; index < jobs.size(); ++index) {
+    carryOut(static_cast<int64_t>(index));
+  }
+}
+
+void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
+                 uint64_t count, HcclDataType type, HcclReduceOp op) {
+  reduceAll({{sources, targets, count}}, type, op);
 }
 
 }  // namespace cann4j::hccl

@@ -8,10 +8,19 @@
 
 namespace cann4j::hccl {
 
+// Host addresses.
+struct Reduction {
+  std::vector<const void*> sources;
+  std::vector<void*> targets;
+  uint64_t count;
+};
+
 // Combines `count` elements of all sources, in the order of the list whatever the number of
-// threads, and writes the result to every target (host addresses). fp16 and bf16 are accumulated in
-// fp32 and rounded once, to nearest even; integers wrap. Maximum and minimum of floating point
-// propagate NaN. A target may be one of the sources, but must not otherwise overlap them.
+// threads, and writes the result to every target. fp16 and bf16 are accumulated in fp32 and rounded
+// once, to nearest even; integers wrap. Maximum and minimum of floating point propagate NaN. A
+// target may be one of the sources of its reduction, but must not otherwise overlap any.
+void reduceAll(const std::vector<Reduction>& reductions, HcclDataType type, HcclReduceOp op);
+// One reduction.
 void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
                  uint64_t count, HcclDataType type, HcclReduceOp op);
 
