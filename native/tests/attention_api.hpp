@@ -15,7 +15,7 @@ namespace attention {
 
 using Launch = aclnnStatus (*)(void*, uint64_t, aclOpExecutor*, aclrtStream);
 
-constexpr int kScoreV4 = 9;  // takes all layouts; its gradients come from the highest version of the others
+constexpr int kScoreV4 = 9;  // takes all layouts, and so does its gradient
 
 struct Api {
   bool packed = false;  // VarLenScore and UnpaddingScoreGrad instead of Score and ScoreGrad
@@ -23,6 +23,7 @@ struct Api {
   const aclTensor *query = nullptr, *queryRope = nullptr, *key = nullptr, *keyRope = nullptr, *value = nullptr;
   const aclTensor *pse = nullptr, *dropMask = nullptr, *paddingMask = nullptr, *attenMask = nullptr;
   const aclTensor *dScaleQ = nullptr, *dScaleK = nullptr, *dScaleV = nullptr, *sink = nullptr, *dSink = nullptr;
+  const aclTensor *dScaleDy = nullptr, *dScaleO = nullptr;
   const aclTensor *softmaxMax = nullptr, *softmaxSum = nullptr, *softmaxOut = nullptr, *attention = nullptr;
   const aclTensor *dy = nullptr, *dq = nullptr, *dqRope = nullptr, *dk = nullptr, *dkRope = nullptr, *dv = nullptr;
   const aclTensor* dpse = nullptr;
@@ -74,7 +75,7 @@ struct Api {
         aclnnFlashAttentionUnpaddingScoreGrad, aclnnFlashAttentionUnpaddingScoreGradV2,
         aclnnFlashAttentionUnpaddingScoreGradV3, aclnnFlashAttentionUnpaddingScoreGradV4,
         aclnnFlashAttentionUnpaddingScoreGradV5};
-    return packed ? kPacked[std::min(version, 5) - 1] : kDense[std::min(version, 3) - 1];
+    return version == kScoreV4 ? aclnnFlashAttentionScoreGradV4 : (packed ? kPacked : kDense)[version - 1];
   }
 
  private:
@@ -129,6 +130,13 @@ struct Api {
     const std::tuple outputsOfParts(dq, dqRope, dk, dkRope, dv, dpse);
     const std::tuple end(size, executor);
     const auto call = [&use](auto function, auto... parts) { return use(function, std::tuple_cat(parts...)); };
+    if (version == kScoreV4) {
+      return call(aclnnFlashAttentionScoreGradV4GetWorkspaceSize, inputs, rest,
+                  std::tuple(sink, queryRope, keyRope, dScaleQ, dScaleK, dScaleV, dScaleDy, dScaleO), arrays(), ends(),
+                  starts(), std::tuple(scale, keepProb, pre, next, headNum, const_cast<char*>(inputLayout)), order(),
+                  std::tuple(innerPrecise, sparseMode, pseType, seed, offset, outDtype),
+                  std::tuple(dq, dk, dv, dqRope, dkRope, dpse, dSink), end);
+    }
     if (!packed) {
       switch (version) {
         case 1:
@@ -137,7 +145,6 @@ struct Api {
           return call(aclnnFlashAttentionScoreGradV2GetWorkspaceSize, inputs, rest, arrays(), starts(), numbers(),
                       type(), outputs, end);
         case 3:
-        case kScoreV4:
           return call(aclnnFlashAttentionScoreGradV3GetWorkspaceSize, inputs, rest, std::tuple(sink), arrays(),
                       starts(), numbers(), type(), outputs, std::tuple(dSink), end);
       }
@@ -157,7 +164,6 @@ struct Api {
         return call(aclnnFlashAttentionUnpaddingScoreGradV4GetWorkspaceSize, inputs, rest, arrays(), ends(), numbers(),
                     outputs, order(), end);
       case 5:
-      case kScoreV4:
         return call(aclnnFlashAttentionUnpaddingScoreGradV5GetWorkspaceSize, twoParts, rest, std::tuple(sink), arrays(),
                     ends(), starts(), numbers(), type(), order(), outputsOfParts, std::tuple(dSink), end);
     }

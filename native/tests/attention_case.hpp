@@ -49,7 +49,6 @@ struct Case {
   std::vector<double> bias;
   bool fullyMaskedRow = false;
 
-  bool isForwardOnly() const { return version == kScoreV4 && !packed() && a.ropeDim > 0; }
   bool packed() const { return layout == Layout::TND; }
   int64_t batches() const { return packed() ? 1 : sequences(); }
   int64_t sequences() const { return static_cast<int64_t>(a.lengths.size()); }

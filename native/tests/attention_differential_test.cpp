@@ -154,7 +154,7 @@ void runCase(int64_t number, Features& features) {
   try {
     Run run(random, c);
     run.verify();
-    const bool again = number % 8 == 0 && !c.isForwardOnly();
+    const bool again = number % 8 == 0;
     if (again) run.verifyDeterminism();
     features.count(c, run.isPlain());
     features.count("determinism", again);

@@ -143,7 +143,7 @@ Expected wrongHeadNum(Scene& s) {
 
 Expected wrongLayout(Scene& s) {
   s.api.inputLayout = s.oneOf({"", "BNS", "bsnd", "TND ", "BSNDX", "NTD", s.c.packed() ? "BSND" : "TND"});
-  const bool takesAll = s.c.version == kScoreV4 && !s.backward;
+  const bool takesAll = s.c.version == kScoreV4;
   if (takesAll && (!std::strcmp(s.api.inputLayout, "TND") || !std::strcmp(s.api.inputLayout, "BSND"))) return {};
   return {161002, std::string("inputLayout \"") + s.api.inputLayout + "\" is not"};
 }
@@ -467,17 +467,18 @@ Expected wrongSink(Scene& s) {
 }
 
 Expected quantized(Scene& s) {
-  if (s.c.version != kScoreV4 || s.backward) return {};
+  if (s.c.version != kScoreV4) return {};
   if (s.random.oneIn(2)) {
     s.api.outDtype = s.oneOf({int64_t{-1}, int64_t{ACL_INT8}, int64_t{1} << 32});
     return {161002, "outDtype " + std::to_string(s.api.outDtype)};
   }
-  (s.random.oneIn(2) ? s.api.dScaleQ : s.api.dScaleV) = s.tensor(ACL_FLOAT, {1});
+  const aclTensor*& last = s.backward ? s.api.dScaleO : s.api.dScaleV;
+  (s.random.oneIn(2) ? s.api.dScaleQ : last) = s.tensor(ACL_FLOAT, {1});
   return {161002, "are for quantized tensors"};
 }
 
 Expected arraysOfDense(Scene& s) {
-  if (s.c.version != kScoreV4 || s.backward || s.c.packed()) return {};
+  if (s.c.version != kScoreV4 || s.c.packed()) return {};
   (s.random.oneIn(2) ? s.api.qEnds : s.api.kvEnds) = s.array({1});
   return {161002, "sequence arrays are for TND"};
 }
@@ -557,7 +558,6 @@ TEST(mistakes_are_refused) {
       const Run run(random, c);
       for (const Mistake& mistake : kMistakes) {
         for (const bool backward : {false, true}) {
-          if (backward && c.isForwardOnly()) continue;
           Scene scene{random, c, backward, backward ? run.backwardApi() : run.api};
           const Expected expected = mistake.make(scene);
           if (expected.code == 0) continue;
@@ -617,7 +617,6 @@ TEST(any_numbers_are_refused_or_computed) {
     if (api.qStart) api.qStart = qStart;
     if (api.kvStart) api.kvStart = kvStart;
     for (const bool backward : {false, true}) {
-      if (backward && c.isForwardOnly()) continue;
       uint64_t size = 0;
       aclOpExecutor* executor = nullptr;
       aclGetRecentErrMsg();

@@ -14,7 +14,8 @@ namespace cann4j::attention {
 enum class Layouts { Dense, Packed, All };  // BSH, SBH, BSND, BNSD; TND; all five
 
 // Where a version has the rotary parts among its parameters: nowhere, each beside the tensor that it belongs to, or
-// behind attenMask together with the scales of quantized tensors.
+// behind all others (gradients of rotary parts: behind those of whole ones) together with the scales of quantized
+// tensors.
 enum class Rope { None, Beside, Behind };
 
 // What the flash attention operators take, by CANN's names. What a version lacks keeps the value that it stands for.
@@ -38,6 +39,8 @@ struct Arguments {
   const aclTensor* dScaleQ = nullptr;
   const aclTensor* dScaleK = nullptr;
   const aclTensor* dScaleV = nullptr;
+  const aclTensor* dScaleDy = nullptr;
+  const aclTensor* dScaleO = nullptr;
   const aclTensor* sink = nullptr;
   const aclTensor* softmaxMax = nullptr;
   const aclTensor* softmaxSum = nullptr;

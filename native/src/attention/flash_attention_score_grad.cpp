@@ -88,6 +88,43 @@ aclnnStatus aclnnFlashAttentionScoreGradV3(void* workspace, uint64_t workspaceSi
   return cann4j::launch("aclnnFlashAttentionScoreGradV3", workspace, workspaceSize, executor, stream);
 }
 
+aclnnStatus aclnnFlashAttentionScoreGradV4GetWorkspaceSize(
+    const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
+    const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,
+    const aclTensor* attenMaskOptional, const aclTensor* softmaxMaxOptional, const aclTensor* softmaxSumOptional,
+    const aclTensor* softmaxInOptional, const aclTensor* attentionInOptional, const aclTensor* sinkInOptional,
+    const aclTensor* queryRopeOptional, const aclTensor* keyRopeOptional, const aclTensor* dScaleQOptional,
+    const aclTensor* dScaleKOptional, const aclTensor* dScaleVOptional, const aclTensor* dScaleDyOptional,
+    const aclTensor* dScaleOOptional, const aclIntArray* prefixOptional, const aclIntArray* actualSeqQLenOptional,
+    const aclIntArray* actualSeqKvLenOptional, const aclIntArray* qStartIdxOptional,
+    const aclIntArray* kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens,
+    int64_t headNum, char* inputLayout, char* softmaxInLayout, int64_t innerPrecise, int64_t sparseMode,
+    int64_t pseType, int64_t /*seed: the mask is given*/, int64_t /*offset: the same*/, int64_t outDtype,
+    const aclTensor* dqOut, const aclTensor* dkOut, const aclTensor* dvOut, const aclTensor* dqRopeOut,
+    const aclTensor* dkRopeOut, const aclTensor* dpseOut, const aclTensor* dsinkOut, uint64_t* workspaceSize,
+    aclOpExecutor** executor) {
+  return prepare(
+      {.op = "aclnnFlashAttentionScoreGradV4", .layouts = Layouts::All, .backward = true, .rope = Rope::Behind,
+       .hasSink = true, .query = query, .key = keyIn, .value = value, .queryRope = queryRopeOptional,
+       .keyRope = keyRopeOptional, .dy = dy, .pse = pseShiftOptional, .dropMask = dropMaskOptional,
+       .paddingMask = paddingMaskOptional, .attenMask = attenMaskOptional, .dScaleQ = dScaleQOptional,
+       .dScaleK = dScaleKOptional, .dScaleV = dScaleVOptional, .dScaleDy = dScaleDyOptional,
+       .dScaleO = dScaleOOptional, .sink = sinkInOptional, .softmaxMax = softmaxMaxOptional,
+       .softmaxSum = softmaxSumOptional, .softmaxOut = softmaxInOptional, .attention = attentionInOptional,
+       .prefix = prefixOptional, .actualSeqQLen = actualSeqQLenOptional, .actualSeqKvLen = actualSeqKvLenOptional,
+       .qStartIdx = qStartIdxOptional, .kvStartIdx = kvStartIdxOptional, .scaleValue = scaleValue,
+       .keepProb = keepProb, .preTokens = preTokens, .nextTokens = nextTokens, .headNum = headNum,
+       .inputLayout = inputLayout, .innerPrecise = innerPrecise, .sparseMode = sparseMode, .outDtype = outDtype,
+       .pseType = pseType, .softmaxLayout = softmaxInLayout, .dq = dqOut, .dqRope = dqRopeOut, .dk = dkOut,
+       .dkRope = dkRopeOut, .dv = dvOut, .dpse = dpseOut, .dSink = dsinkOut},
+      workspaceSize, executor);
+}
+
+aclnnStatus aclnnFlashAttentionScoreGradV4(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor,
+                                           const aclrtStream stream) {
+  return cann4j::launch("aclnnFlashAttentionScoreGradV4", workspace, workspaceSize, executor, stream);
+}
+
 aclnnStatus aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize(
     const aclTensor* query, const aclTensor* keyIn, const aclTensor* value, const aclTensor* dy,
     const aclTensor* pseShiftOptional, const aclTensor* dropMaskOptional, const aclTensor* paddingMaskOptional,

@@ -42,15 +42,17 @@ std::vector<Parameter> parametersOf(const Arguments& a) {
   in("dropMask", a.dropMask, Kind::Bits, Need::Optional);
   in("paddingMask", a.paddingMask, Kind::Any, Need::Optional);
   in("attenMask", a.attenMask, Kind::Mask, Need::Optional);
-  if (a.rope == Rope::Behind) {
+  const bool behind = a.rope == Rope::Behind;
+  const auto ropeAndScales = [&] {
     in("queryRope", a.queryRope, Kind::Any, ropeNeed);
     in("keyRope", a.keyRope, Kind::Any, ropeNeed);
     in("dScaleQ", a.dScaleQ, Kind::Any, Need::Optional);
     in("dScaleK", a.dScaleK, Kind::Any, Need::Optional);
     in("dScaleV", a.dScaleV, Kind::Any, Need::Optional);
-  }
-  if (a.hasSink && !a.backward) in("sink", a.sink, Kind::Float, Need::Optional);
+  };
   if (!a.backward) {
+    if (behind) ropeAndScales();
+    if (a.hasSink) in("sink", a.sink, Kind::Float, Need::Optional);
     out("softmaxMax", a.softmaxMax, Kind::Float);
     out("softmaxSum", a.softmaxSum, Kind::Float);
     out("softmaxOut", a.softmaxOut, Kind::Any, Need::Untouched);
@@ -62,11 +64,20 @@ std::vector<Parameter> parametersOf(const Arguments& a) {
   in("softmaxIn", a.softmaxOut, Kind::Any, Need::Untouched);
   in(attentionName(true), a.attention, Kind::Element, Need::Required);
   if (a.hasSink) in("sink", a.sink, Kind::Float, Need::Optional);
+  if (behind) {
+    ropeAndScales();
+    in("dScaleDy", a.dScaleDy, Kind::Any, Need::Optional);
+    in("dScaleO", a.dScaleO, Kind::Any, Need::Optional);
+  }
   out("dq", a.dq, Kind::Element);
   if (beside) out("dqRope", a.dqRope, Kind::Any, ropeNeed);
   out("dk", a.dk, Kind::Element);
   if (beside) out("dkRope", a.dkRope, Kind::Any, ropeNeed);
   out("dv", a.dv, Kind::Element);
+  if (behind) {
+    out("dqRope", a.dqRope, Kind::Any, ropeNeed);
+    out("dkRope", a.dkRope, Kind::Any, ropeNeed);
+  }
   out("dpse", a.dpse, Kind::Any, Need::Untouched);
   if (a.hasSink) out("dsink", a.dSink, a.sink ? Kind::Float : Kind::Any, a.sink ? Need::Required : Need::Untouched);
   return all;
@@ -116,15 +127,15 @@ aclnnStatus checkTensors(const Arguments& a, Request* r) {
     r->spans.push_back(p.need == Need::Untouched ? untouched(span) : span);
   }
   if (a.paddingMask) return fail(ACLNN_ERR_PARAM_INVALID, "%s: paddingMask is reserved; pass NULL", a.op);
-  if (a.dScaleQ || a.dScaleK || a.dScaleV) {
+  if (a.dScaleQ || a.dScaleK || a.dScaleV || a.dScaleDy || a.dScaleO) {
     return fail(ACLNN_ERR_PARAM_INVALID,
-                "%s: dScaleQ, dScaleK and dScaleV are for quantized tensors, and query is %s; pass NULL", a.op,
+                "%s: the dScale tensors are for quantized tensors, and query is %s; pass NULL", a.op,
                 dataTypeName(a.query->dataType));
   }
-  if (a.outDtype && *a.outDtype != a.query->dataType) {
-    return fail(ACLNN_ERR_PARAM_INVALID,
-                "%s: outDtype %" PRId64 " is another type than that of query; pass %d for %s", a.op, *a.outDtype,
-                static_cast<int>(a.query->dataType), dataTypeName(a.query->dataType));
+  // It chooses between two types for what comes of quantized tensors; others give their own.
+  if (a.outDtype && *a.outDtype != 0 && *a.outDtype != 1 && *a.outDtype != a.query->dataType) {
+    return fail(ACLNN_ERR_PARAM_INVALID, "%s: outDtype %" PRId64 " is not 0, 1 or that of query, %d (%s)", a.op,
+                *a.outDtype, static_cast<int>(a.query->dataType), dataTypeName(a.query->dataType));
   }
   return ACLNN_SUCCESS;
 }

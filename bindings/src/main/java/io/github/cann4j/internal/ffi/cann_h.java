@@ -17134,6 +17134,175 @@ public class cann_h extends cann_h$shared {
         }
     }
 
+    private static class aclnnFlashAttentionScoreGradV4GetWorkspaceSize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_DOUBLE,
+            cann_h.C_DOUBLE,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreGradV4GetWorkspaceSize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *dScaleDyOptional, const aclTensor *dScaleOOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, char *softmaxInLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, int64_t seed, int64_t offset, int64_t outDtype, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dqRopeOut, const aclTensor *dkRopeOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreGradV4GetWorkspaceSize$descriptor() {
+        return aclnnFlashAttentionScoreGradV4GetWorkspaceSize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *dScaleDyOptional, const aclTensor *dScaleOOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, char *softmaxInLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, int64_t seed, int64_t offset, int64_t outDtype, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dqRopeOut, const aclTensor *dkRopeOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreGradV4GetWorkspaceSize$handle() {
+        return aclnnFlashAttentionScoreGradV4GetWorkspaceSize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *dScaleDyOptional, const aclTensor *dScaleOOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, char *softmaxInLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, int64_t seed, int64_t offset, int64_t outDtype, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dqRopeOut, const aclTensor *dkRopeOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreGradV4GetWorkspaceSize$address() {
+        return aclnnFlashAttentionScoreGradV4GetWorkspaceSize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4GetWorkspaceSize(const aclTensor *query, const aclTensor *keyIn, const aclTensor *value, const aclTensor *dy, const aclTensor *pseShiftOptional, const aclTensor *dropMaskOptional, const aclTensor *paddingMaskOptional, const aclTensor *attenMaskOptional, const aclTensor *softmaxMaxOptional, const aclTensor *softmaxSumOptional, const aclTensor *softmaxInOptional, const aclTensor *attentionInOptional, const aclTensor *sinkInOptional, const aclTensor *queryRopeOptional, const aclTensor *keyRopeOptional, const aclTensor *dScaleQOptional, const aclTensor *dScaleKOptional, const aclTensor *dScaleVOptional, const aclTensor *dScaleDyOptional, const aclTensor *dScaleOOptional, const aclIntArray *prefixOptional, const aclIntArray *actualSeqQLenOptional, const aclIntArray *actualSeqKvLenOptional, const aclIntArray *qStartIdxOptional, const aclIntArray *kvStartIdxOptional, double scaleValue, double keepProb, int64_t preTokens, int64_t nextTokens, int64_t headNum, char *inputLayout, char *softmaxInLayout, int64_t innerPrecise, int64_t sparseMode, int64_t pseType, int64_t seed, int64_t offset, int64_t outDtype, const aclTensor *dqOut, const aclTensor *dkOut, const aclTensor *dvOut, const aclTensor *dqRopeOut, const aclTensor *dkRopeOut, const aclTensor *dpseOut, const aclTensor *dsinkOut, uint64_t *workspaceSize, aclOpExecutor **executor)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreGradV4GetWorkspaceSize(MemorySegment query, MemorySegment keyIn, MemorySegment value, MemorySegment dy, MemorySegment pseShiftOptional, MemorySegment dropMaskOptional, MemorySegment paddingMaskOptional, MemorySegment attenMaskOptional, MemorySegment softmaxMaxOptional, MemorySegment softmaxSumOptional, MemorySegment softmaxInOptional, MemorySegment attentionInOptional, MemorySegment sinkInOptional, MemorySegment queryRopeOptional, MemorySegment keyRopeOptional, MemorySegment dScaleQOptional, MemorySegment dScaleKOptional, MemorySegment dScaleVOptional, MemorySegment dScaleDyOptional, MemorySegment dScaleOOptional, MemorySegment prefixOptional, MemorySegment actualSeqQLenOptional, MemorySegment actualSeqKvLenOptional, MemorySegment qStartIdxOptional, MemorySegment kvStartIdxOptional, double scaleValue, double keepProb, long preTokens, long nextTokens, long headNum, MemorySegment inputLayout, MemorySegment softmaxInLayout, long innerPrecise, long sparseMode, long pseType, long seed, long offset, long outDtype, MemorySegment dqOut, MemorySegment dkOut, MemorySegment dvOut, MemorySegment dqRopeOut, MemorySegment dkRopeOut, MemorySegment dpseOut, MemorySegment dsinkOut, MemorySegment workspaceSize, MemorySegment executor) {
+        var mh$ = aclnnFlashAttentionScoreGradV4GetWorkspaceSize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreGradV4GetWorkspaceSize", query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, sinkInOptional, queryRopeOptional, keyRopeOptional, dScaleQOptional, dScaleKOptional, dScaleVOptional, dScaleDyOptional, dScaleOOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, softmaxInLayout, innerPrecise, sparseMode, pseType, seed, offset, outDtype, dqOut, dkOut, dvOut, dqRopeOut, dkRopeOut, dpseOut, dsinkOut, workspaceSize, executor);
+            }
+            return (int)mh$.invokeExact(query, keyIn, value, dy, pseShiftOptional, dropMaskOptional, paddingMaskOptional, attenMaskOptional, softmaxMaxOptional, softmaxSumOptional, softmaxInOptional, attentionInOptional, sinkInOptional, queryRopeOptional, keyRopeOptional, dScaleQOptional, dScaleKOptional, dScaleVOptional, dScaleDyOptional, dScaleOOptional, prefixOptional, actualSeqQLenOptional, actualSeqKvLenOptional, qStartIdxOptional, kvStartIdxOptional, scaleValue, keepProb, preTokens, nextTokens, headNum, inputLayout, softmaxInLayout, innerPrecise, sparseMode, pseType, seed, offset, outDtype, dqOut, dkOut, dvOut, dqRopeOut, dkRopeOut, dpseOut, dsinkOut, workspaceSize, executor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aclnnFlashAttentionScoreGradV4 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cann_h.C_INT,
+            cann_h.C_POINTER,
+            cann_h.C_LONG,
+            cann_h.C_POINTER,
+            cann_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("aclnnFlashAttentionScoreGradV4");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static FunctionDescriptor aclnnFlashAttentionScoreGradV4$descriptor() {
+        return aclnnFlashAttentionScoreGradV4.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MethodHandle aclnnFlashAttentionScoreGradV4$handle() {
+        return aclnnFlashAttentionScoreGradV4.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static MemorySegment aclnnFlashAttentionScoreGradV4$address() {
+        return aclnnFlashAttentionScoreGradV4.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * aclnnStatus aclnnFlashAttentionScoreGradV4(void *workspace, uint64_t workspaceSize, aclOpExecutor *executor, const aclrtStream stream)
+     * }
+     */
+    public static int aclnnFlashAttentionScoreGradV4(MemorySegment workspace, long workspaceSize, MemorySegment executor, MemorySegment stream) {
+        var mh$ = aclnnFlashAttentionScoreGradV4.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aclnnFlashAttentionScoreGradV4", workspace, workspaceSize, executor, stream);
+            }
+            return (int)mh$.invokeExact(workspace, workspaceSize, executor, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aclnnFlashAttentionUnpaddingScoreGradGetWorkspaceSize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cann_h.C_INT,
