@@ -213,7 +213,7 @@ TEST(a_process_that_ends_while_joining_is_named_on_all_others) {
       }
       if (rank == 2) {
         std::thread([&] {
-          std::this_thread::sleep_for(std::chrono::milliseconds(100));
+          std::this_thread::sleep_for(std::chrono::milliseconds(100) * check::slowness());
           process.tell(std::to_string(getpid()));
           kill(getpid(), SIGKILL);
         }).detach();
@@ -327,7 +327,7 @@ TEST(a_killed_process_ends_the_first_calls_of_all_others) {
       process.onThreads([&](uint32_t rank) {
         ranks::onCommunicator(3, rootInfo, rank, [&](const Rank& r) {
           if (process.index() == victim) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            std::this_thread::sleep_for(std::chrono::milliseconds(100) * check::slowness());
             kill(getpid(), SIGKILL);
           }
           const auto start = Clock::now();
@@ -426,7 +426,7 @@ TEST(processes_that_contradict_each_other_form_nothing) {
         CHECK_FAILS(HCCL_E_PARA, HcclCommInitRootInfo(2, &rootInfo, 0, &comm), c.words);
       } else {
         CHECK_EQ(process.hear(), std::string("next"));
-        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        std::this_thread::sleep_for(std::chrono::milliseconds(30) * check::slowness());
         CHECK_OK(aclrtSetDevice(c.deviceOfLast));
         CHECK_FAILS(HCCL_E_PARA,
                     HcclCommInitRootInfo(c.sizeOfLast, &rootInfo, c.rankOfLast, &comm), c.words);
@@ -452,7 +452,7 @@ TEST(a_root_info_needs_its_process) {
     CHECK_FAILS(HCCL_E_REMOTE, HcclCommInitRootInfo(2, &forged, 1, &comm), processWord(dead));
     // It ends in the midst of the formation.
     std::thread([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(50) * check::slowness());
       process.tell("end");
     }).detach();
     CHECK_FAILS(HCCL_E_REMOTE, HcclCommInitRootInfo(2, &rootInfo, 1, &comm), processWord(dead),
