@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -99,10 +100,19 @@ void handOver(LocalGroup& group, Clock::time_point deadline) {
   }
 }
 
+// Ranks elsewhere may make another sub-communicator here until its parent has moved, so it looks
+// again until there is none that it has not seen.
 void handOverAll() {
   const Clock::time_point deadline = Clock::now() + kLimit;
-  for (const std::shared_ptr<Group>& group : Watchdog::instance().groups()) {
-    if (auto* local = dynamic_cast<LocalGroup*>(group.get())) {
+  std::set<std::shared_ptr<Group>> seen;
+  for (bool isNew = true; isNew;) {
+    isNew = false;
+    for (const std::shared_ptr<Group>& group : Watchdog::instance().groups()) {
+      auto* local = dynamic_cast<LocalGroup*>(group.get());
+      if (local == nullptr || !seen.insert(group).second) {
+        continue;
+      }
+      isNew = true;
       try {
         handOver(*local, deadline);
       } catch (const std::exception&) {  // the others see that this process has ended
