@@ -2,7 +2,6 @@
 // The arguments of flash attention by name, passed to whichever version of the operators takes them.
 #pragma once
 
-#include <algorithm>
 #include <tuple>
 #include <type_traits>
 #include <vector>

@@ -143,8 +143,7 @@ Expected wrongHeadNum(Scene& s) {
 
 Expected wrongLayout(Scene& s) {
   s.api.inputLayout = s.oneOf({"", "BNS", "bsnd", "TND ", "BSNDX", "NTD", s.c.packed() ? "BSND" : "TND"});
-  const bool takesAll = s.c.version == kScoreV4;
-  if (takesAll && (!std::strcmp(s.api.inputLayout, "TND") || !std::strcmp(s.api.inputLayout, "BSND"))) return {};
+  if (s.c.version == kScoreV4 && (!std::strcmp(s.api.inputLayout, "TND") || !std::strcmp(s.api.inputLayout, "BSND"))) return {};
   return {161002, std::string("inputLayout \"") + s.api.inputLayout + "\" is not"};
 }
 

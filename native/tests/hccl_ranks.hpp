@@ -207,13 +207,16 @@ inline void run(uint32_t size, const std::function<void(const Rank&)>& body) {
   onThreads(size, [&](uint32_t rank) { onCommunicator(size, rootInfo, rank, body); });
 }
 
+// The variable that says which of a test's processes this is; unset in the one that starts them.
+inline constexpr const char* kIndex = "CANN4J_TEST_PROCESS";
+
 // How long ranks wait for one that does not come. Those that do come must all have come by then, so
 // that the time is longer where a communicator takes long: under an emulator, a sanitizer, load. The
 // processes of a test have the limit of the one that started them.
 class TimeLimit {
  public:
   explicit TimeLimit(int64_t least)
-      : milliseconds_(std::getenv("CANN4J_TEST_PROCESS") != nullptr
+      : milliseconds_(std::getenv(kIndex) != nullptr
                           ? std::stoll(std::getenv(kName))
                           : std::max(least * check::slowness(),
                                      50 * millisecondsOfACommunicator())),
@@ -239,7 +242,7 @@ class TimeLimit {
 
 // No test waits for a lost rank much longer than this, unless it chooses a time itself.
 inline const bool limited = [] {
-  if (std::getenv("CANN4J_TEST_PROCESS") == nullptr) {
+  if (std::getenv(kIndex) == nullptr) {
     const std::string limit = std::to_string(30000 * check::slowness());
     setenv("CANN4J_CPU_HCCL_TIMEOUT_MS", limit.c_str(), 1);
   }

@@ -7,9 +7,12 @@
 #include "check.hpp"
 #include "hccl/reduce.hpp"
 
-using cann4j::hccl::reduceToAll;
-
 namespace {
+
+void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
+                 uint64_t count, HcclDataType type, HcclReduceOp op) {
+  cann4j::hccl::reduceAll({{sources, targets, count}}, type, op);
+}
 
 double fp16ToDouble(uint16_t bits) {
   const int exponent = (bits >> 10) & 31;

@@ -220,6 +220,11 @@ TEST(whatOneThreadDestroysAnotherMayBeReading) {
       if (status == ACLNN_SUCCESS) {
         aclDestroyAclOpExecutor(executor);
       }
+      int64_t* dims = nullptr;
+      uint64_t count = 0;
+      if (aclGetViewShape(shared, &dims, &count) == ACLNN_SUCCESS) {
+        delete[] dims;
+      }
     }
   });
   for (int i = 0; i < 2000 || prepared == 0; ++i) {

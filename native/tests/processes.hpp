@@ -33,7 +33,7 @@ namespace processes {
 // The ranks of each process.
 using Shape = std::vector<std::vector<uint32_t>>;
 
-inline constexpr const char* kIndex = "CANN4J_TEST_PROCESS";
+using ranks::kIndex;
 inline constexpr const char* kCall = "CANN4J_TEST_CALL";
 inline constexpr int kChannel = 3;
 inline const std::chrono::seconds kLimit = std::chrono::seconds(120) * check::slowness();

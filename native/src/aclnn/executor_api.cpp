@@ -26,8 +26,7 @@ aclnnStatus onExecutor(const char* function, aclOpExecutor* handle, const Body& 
   if (handle == nullptr) {
     return fail(ACLNN_ERR_INNER_NULLPTR, "%s: executor is NULL", function);
   }
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&]() -> aclnnStatus {
-    std::shared_lock argumentsStay(reading());
+  return whileArgumentsStay(function, [&]() -> aclnnStatus {
     const auto status = live<aclOpExecutor>().with(handle, body);
     return status ? *status
                   : fail(ACLNN_ERR_PARAM_INVALID,

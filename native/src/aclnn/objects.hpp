@@ -25,6 +25,15 @@ inline std::shared_mutex& reading() {
   return instance;
 }
 
+// Returns what body() does, meanwhile nothing that it reads is destroyed; exceptions become a code.
+template <class Body>
+aclnnStatus whileArgumentsStay(const char* function, const Body& body) {
+  return guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&]() -> aclnnStatus {
+    std::shared_lock stay(reading());
+    return body();
+  });
+}
+
 template <class T>
 aclnnStatus checkLive(const char* function, const char* name, const T* object) {
   if (object == nullptr) {

@@ -158,14 +158,14 @@ aclnnStatus checkOptionalTensor(const char* op, const char* name, const aclTenso
 static aclnnStatus copyOut(const char* function, const aclTensor* tensor,
                            std::vector<int64_t> aclTensor::*field, int64_t** values,
                            uint64_t* count) {
-  if (const aclnnStatus status = checkTensor(function, "tensor", tensor);
-      status != ACLNN_SUCCESS) {
-    return status;
-  }
-  if (values == nullptr || count == nullptr) {
-    return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: a result pointer is NULL", function);
-  }
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, function, [&] {
+  return whileArgumentsStay(function, [&]() -> aclnnStatus {
+    if (const aclnnStatus status = checkTensor(function, "tensor", tensor);
+        status != ACLNN_SUCCESS) {
+      return status;
+    }
+    if (values == nullptr || count == nullptr) {
+      return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: a result pointer is NULL", function);
+    }
     *values = newCopy(tensor->*field);
     *count = (tensor->*field).size();
     return ACLNN_SUCCESS;

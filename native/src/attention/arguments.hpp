@@ -14,8 +14,7 @@ namespace cann4j::attention {
 enum class Layouts { Dense, Packed, All };  // BSH, SBH, BSND, BNSD; TND; all five
 
 // Where a version has the rotary parts among its parameters: nowhere, each beside the tensor that it belongs to, or
-// behind all others (gradients of rotary parts: behind those of whole ones) together with the scales of quantized
-// tensors.
+// behind attenMask, in gradients behind the sink, together with the scales of quantized tensors.
 enum class Rope { None, Beside, Behind };
 
 // What the flash attention operators take, by CANN's names. What a version lacks keeps the value that it stands for.

@@ -107,10 +107,7 @@ static aclnnStatus prepareChecked(const Arguments& a, uint64_t* workspaceSize, a
 }
 
 aclnnStatus prepare(const Arguments& a, uint64_t* workspaceSize, aclOpExecutor** executor) {
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, a.op, [&] {
-    std::shared_lock argumentsStay(reading());
-    return prepareChecked(a, workspaceSize, executor);
-  });
+  return whileArgumentsStay(a.op, [&] { return prepareChecked(a, workspaceSize, executor); });
 }
 
 }  // namespace cann4j::attention

@@ -213,9 +213,4 @@ void reduceAll(const std::vector<Reduction>& reductions, HcclDataType type, Hccl
   }
 }
 
-void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
-                 uint64_t count, HcclDataType type, HcclReduceOp op) {
-  reduceAll({{sources, targets, count}}, type, op);
-}
-
 }  // namespace cann4j::hccl

@@ -20,8 +20,5 @@ struct Reduction {
 // once, to nearest even; integers wrap. Maximum and minimum of floating point propagate NaN. A
 // target may be one of the sources of its reduction, but must not otherwise overlap any.
 void reduceAll(const std::vector<Reduction>& reductions, HcclDataType type, HcclReduceOp op);
-// One reduction.
-void reduceToAll(const std::vector<const void*>& sources, const std::vector<void*>& targets,
-                 uint64_t count, HcclDataType type, HcclReduceOp op);
 
 }  // namespace cann4j::hccl

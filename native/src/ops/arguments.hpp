@@ -28,12 +28,11 @@ struct Call {
 template <class Body>
 aclnnStatus phaseOne(const char* op, uint64_t* workspaceSize, aclOpExecutor** executor,
                      const Body& body) {
-  return guarded<aclnnStatus>(ACLNN_ERR_INNER, op, [&]() -> aclnnStatus {
+  return whileArgumentsStay(op, [&]() -> aclnnStatus {
     if (workspaceSize == nullptr || executor == nullptr) {
       return fail(ACLNN_ERR_PARAM_NULLPTR, "%s: %s is NULL", op,
                   workspaceSize == nullptr ? "workspaceSize" : "executor");
     }
-    std::shared_lock argumentsStay(reading());
     return body(Call{op, workspaceSize, executor});
   });
 }
